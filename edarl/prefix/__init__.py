@@ -1,0 +1,1 @@
+"""Prefix graphs and the circuits they compute. No files, no tools, no netlists."""

@@ -116,7 +116,7 @@ class PrefixGraph:
 
     @classmethod
     def from_grid(cls, grid: Bool[np.ndarray, "n n"] | Sequence[Sequence[int]]) -> PrefixGraph:
-        """Read a grid map: ``grid[msb][lsb]`` is true where a node exists, as in PrefixRL's figures.
+        """Read a grid map as in PrefixRL's figures: ``grid[msb][lsb]`` is true where a node exists.
 
         Raises:
             IllegalGraphError: It is not a square of zeros and ones, has marks above the diagonal,
