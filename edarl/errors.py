@@ -29,6 +29,7 @@ __all__ = [
     "IllegalGraphError",
     "IllegalMoveError",
     "LibraryError",
+    "NetlistError",
     "StoreError",
     "ToolError",
     "ToolNotFoundError",
@@ -92,6 +93,10 @@ class ToolTimeoutError(ToolError):
 
 class ToolOutputError(ToolError):
     """An outside program printed something other than what was expected."""
+
+
+class NetlistError(EdarlError):
+    """A text is not a netlist of the kind that edarl reads."""
 
 
 class EquivalenceError(EdarlError):
