@@ -5,6 +5,7 @@ EdarlError
 ├── IllegalGraphError           text, JSON or a grid does not describe a legal prefix graph
 ├── IllegalMoveError            the move is not legal in this graph
 ├── LibraryError                a cell library is missing, unreadable or lacks a needed cell
+├── NetlistError                a netlist is not well formed, or not the Verilog that edarl reads
 ├── ToolError                   an outside program failed
 │   ├── ToolNotFoundError       it is not installed
 │   ├── ToolTimeoutError        it ran longer than it was allowed to
@@ -96,7 +97,7 @@ class ToolOutputError(ToolError):
 
 
 class NetlistError(EdarlError):
-    """A text is not a netlist of the kind that edarl reads."""
+    """A netlist is not well formed, or its text is not the Verilog that edarl reads."""
 
 
 class EquivalenceError(EdarlError):
