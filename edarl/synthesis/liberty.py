@@ -54,21 +54,25 @@ CELL_GROUPS = frozenset(
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
 
-# Possessive quantifiers throughout: no input can make these backtrack.
-_STRING = r'"(?:[^"\\]|\\.)*+"'
-_COMMENT = r"/\*(?:[^*]|\*(?!/))*+\*/"
-_BLANK = re.compile(rf"(?:[\s;]++|\\\r?\n|{_COMMENT}|//[^\n]*+)*+", re.DOTALL)
+# Only single characters are repeated possessively, and groups only a bounded number of times: no
+# input can then make a match slow or large. (Possessive groups would be simpler, but Python 3.11.2,
+# which Debian 12 has, matches some of them wrongly.)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+){0,10000}"'
+_COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+){0,100000}\*/"
+_SPACE = re.compile(r"[\s;]*+")
+_NOISE = re.compile(rf"\\\r?\n|{_COMMENT}|//[^\n]*+", re.DOTALL)
 _STATEMENT = re.compile(
     rf"""
     (?P<name>[A-Za-z_][\w.\[\]$-]*+|{_STRING}) [ \t\r\n]*+
-    (?: :  (?P<value>(?:{_STRING}|{_COMMENT}|\\\r?\n|[^;{{}}"\n/\\]++|/(?!\*))*+) ;?
-      | \( (?P<arguments>(?:{_STRING}|{_COMMENT}|[^()"/]++|/(?!\*))*+) \) \s*+ (?P<brace>\{{)?
+    (?: : (?P<value>(?:{_STRING}|{_COMMENT}|\\\r?\n|[^;{{}}"\n/\\]++|/(?!\*)){{0,10000}}) ;?
+      | \( (?P<arguments>(?:{_STRING}|{_COMMENT}|[^()"/]++|/(?!\*)){{0,100000}}) \)
+        \s*+ (?P<brace>\{{)?
     )""",
     re.DOTALL | re.VERBOSE,
 )
-_FLAT = re.compile(rf'(?:[^{{}}"/]++|{_STRING}|{_COMMENT}|/(?!\*))*+', re.DOTALL)
+_FLAT = re.compile(rf'(?:[^{{}}"/]++|{_STRING}|{_COMMENT}|/(?!\*)){{0,1000}}', re.DOTALL)
 _ARGUMENT = re.compile(
-    rf'{_COMMENT}|(?P<string>{_STRING})|(?P<word>(?:[^\s,"\\/]|/(?!\*))++)', re.DOTALL
+    rf'{_COMMENT}|(?P<string>{_STRING})|(?P<word>(?:[^\s,"\\/]|/(?!\*)){{1,10000}})', re.DOTALL
 )
 _CONTINUED = re.compile(r"\\\r?\n")
 
@@ -224,9 +228,7 @@ def parse_liberty(text: str, *, source: str, descend: Collection[str] = CELL_GRO
     position = kept = counted_to = 0
     line = 1
     while True:
-        blank = _BLANK.match(text, position)
-        assert blank is not None  # it matches the empty string
-        position = blank.end()
+        position = _skip_blank(text, position)
         if position == len(text):
             break
         if text[position] == "}":
@@ -289,6 +291,20 @@ def parse_liberty(text: str, *, source: str, descend: Collection[str] = CELL_GRO
     return library
 
 
+def _skip_blank(text: str, position: int) -> int:
+    """Give the position of the next statement or brace, behind spaces and comments."""
+    while True:
+        space = _SPACE.match(text, position)
+        assert space is not None  # it matches the empty string
+        position = space.end()
+        if text[position : position + 1] not in ("/", "\\"):
+            return position
+        noise = _NOISE.match(text, position)
+        if noise is None:
+            return position
+        position = noise.end()
+
+
 def _skip(source: str, text: str, position: int, name: str, depth: int) -> int:
     """Give the position after the brace that closes the group whose contents begin here."""
     start = position
@@ -296,10 +312,13 @@ def _skip(source: str, text: str, position: int, name: str, depth: int) -> int:
     while level:
         flat = _FLAT.match(text, position)
         assert flat is not None  # it matches the empty string
-        position = flat.end()
-        if position == len(text):
+        if flat.end() == len(text):
             raise _error(source, text, start, f"the text ends inside this `{name}` group")
-        character = text[position]
+        character = text[flat.end()]
+        if character not in "{}" and flat.end() > position:
+            position = flat.end()
+            continue  # the pattern takes bounded bites
+        position = flat.end()
         if character == "{":
             level += 1
             if depth + level > MAX_DEPTH:

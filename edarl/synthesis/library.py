@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edarl.synthesis.cell_library import CellLibrary, Source
+from edarl.synthesis.osu018 import install_osu018
 from edarl.synthesis.registry import (
     DEFAULT_LIBRARY,
     add_library,
@@ -16,6 +17,7 @@ __all__ = [
     "CellLibrary",
     "Source",
     "add_library",
+    "install_osu018",
     "list_libraries",
     "load_library",
     "remove_library",

@@ -255,7 +255,10 @@ def _decode_cell(
     sequential: bool,
     special: str,
 ) -> Cell:
-    decoded = tuple(Pin(*pin[:-1], tuple(Arc(*arc) for arc in pin[-1])) for pin in pins)
+    decoded = tuple(
+        Pin(pin, direction, capacitance, function, floats, load, tuple(Arc(*arc) for arc in arcs))
+        for pin, direction, capacitance, function, floats, load, arcs in pins
+    )
     return Cell(name, area_um2, decoded, dont_use, sequential, special)
 
 
