@@ -71,8 +71,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 library: setup ## Install the default cell library (OSU 0.18 um, from Debian's package, without root)
-	@echo "==> cell library $(LIBRARY)"
-	@$(BIN)/edarl library install $(LIBRARY)
+	@if $(BIN)/python -c 'import sys; from edarl.synthesis.library import load_library; \
+	  load_library(sys.argv[1])' $(LIBRARY) 2>/dev/null; then \
+	  echo "==> cell library $(LIBRARY) is installed"; \
+	else \
+	  echo "==> installing the cell library $(LIBRARY)"; \
+	  $(BIN)/edarl library install $(LIBRARY); \
+	fi
 
 clean: ## Remove what make made here: virtual environment, caches, demo results
 	rm -rf $(VENV) demo build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -117,6 +117,7 @@ def test_missing_packages_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_pytorch_is_reported_with_its_version_and_device() -> None:
+    pytest.importorskip("torch", reason="needs the extra `agents`")
     version = metadata.version("torch")
     check = doctor._torch()
     assert check.ok
