@@ -5,7 +5,7 @@ Nothing here measures; `edarl.synthesis` does. Nothing here judges; `edarl.objec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 __all__ = ["METRICS", "TOLERANCE", "Constraint", "Evaluation", "Metric", "Point", "Tier"]
@@ -93,6 +93,8 @@ class Point:
 class Evaluation:
     """What is known of one design in one library under one constraint.
 
+    Two evaluations are equal when they say the same; what it cost to find out does not count.
+
     Attributes:
         design: The design's digest.
         library: The library's digest.
@@ -107,8 +109,8 @@ class Evaluation:
     library: str
     constraint: Constraint
     points: tuple[Point, ...]
-    calls: int = 0
-    cache_hits: int = 0
+    calls: int = field(default=0, compare=False)
+    cache_hits: int = field(default=0, compare=False)
     failure: str | None = None
 
     @property

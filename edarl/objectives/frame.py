@@ -78,7 +78,7 @@ class Frame:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        targets = checked_targets(self.targets_ps)
+        targets = _checked_targets(self.targets_ps)
         object.__setattr__(self, "targets_ps", targets)
         for name in ("area_scale_um2", "delay_scale_ps"):
             value = getattr(self, name)
@@ -215,7 +215,7 @@ def measure_frame(
         raise ConfigError("a frame needs at least one structure and one p mode, actual: none")
     if isinstance(targets, int) and targets < 2:
         raise ConfigError(f"`targets` should be at least 2, actual value: {targets}")
-    fixed = None if isinstance(targets, int) else checked_targets(targets)
+    fixed = None if isinstance(targets, int) else _checked_targets(targets)
     designs: dict[str, tuple[str, Design]] = {}
     for name in structures:
         graph = structure(name, circuit.leaves)
@@ -249,7 +249,7 @@ def measure_frame(
     )
 
 
-def checked_targets(targets_ps: Sequence[float]) -> tuple[float, ...]:
+def _checked_targets(targets_ps: Sequence[float]) -> tuple[float, ...]:
     """Give the targets as floats, refusing an empty, non-positive or non-rising list.
 
     Raises:

@@ -1,0 +1,43 @@
+"""Environments: prefix graphs as a Gymnasium task, rewarded by whatever evaluator is given.
+
+Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward) and
+``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention). It holds no agent and
+trains nothing.
+"""
+
+import gymnasium
+
+from edarl.envs.encoding import (
+    PLANES,
+    action_to_move,
+    encode_observation,
+    legal_actions,
+    move_to_action,
+    target_position,
+)
+from edarl.envs.environment import MOPrefixCircuitEnv, PrefixCircuitEnv
+from edarl.envs.wrappers import ActionMaskObservation
+
+__all__ = [
+    "IDS",
+    "PLANES",
+    "ActionMaskObservation",
+    "MOPrefixCircuitEnv",
+    "PrefixCircuitEnv",
+    "action_to_move",
+    "encode_observation",
+    "legal_actions",
+    "move_to_action",
+    "target_position",
+]
+
+IDS = ("edarl/PrefixCircuit-v0", "edarl/MOPrefixCircuit-v0")
+"""The ids of the registered environments: scalar reward, vector reward."""
+
+gymnasium.register(id=IDS[0], entry_point="edarl.envs.environment:PrefixCircuitEnv")
+# Gymnasium's checker on every step warns about any reward that is not a single number.
+gymnasium.register(
+    id=IDS[1],
+    entry_point="edarl.envs.environment:MOPrefixCircuitEnv",
+    disable_env_checker=True,
+)
