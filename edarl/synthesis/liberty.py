@@ -59,14 +59,15 @@ _CHUNK = 1 << 20
 # which Debian 12 has, matches some of them wrongly.)
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+){0,10000}"'
 _COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+){0,100000}\*/"
+_GAP = rf"\s*+(?:(?:{_COMMENT}|\\\r?\n)\s*+){{0,100}}"
 _SPACE = re.compile(r"[\s;]*+")
 _NOISE = re.compile(rf"\\\r?\n|{_COMMENT}|//[^\n]*+", re.DOTALL)
 _STATEMENT = re.compile(
     rf"""
-    (?P<name>[A-Za-z_][\w.\[\]$-]*+|{_STRING}) [ \t\r\n]*+
-    (?: : (?P<value>(?:{_STRING}|{_COMMENT}|\\\r?\n|[^;{{}}"\n/\\]++|/(?!\*)){{0,10000}}) ;?
+    (?P<name>[A-Za-z_][\w.\[\]$-]*+|{_STRING}) {_GAP}
+    (?: : {_GAP} (?P<value>(?:{_STRING}|{_COMMENT}|\\\r?\n|[^;{{}}"\n/\\]++|/(?!\*)){{0,10000}}) ;?
       | \( (?P<arguments>(?:{_STRING}|{_COMMENT}|[^()"/]++|/(?!\*)){{0,100000}}) \)
-        \s*+ (?P<brace>\{{)?
+        (?:{_GAP} (?P<brace>\{{))?
     )""",
     re.DOTALL | re.VERBOSE,
 )

@@ -156,7 +156,8 @@ class OpenSta:
         parts = re.split(rf"^{_MARKER} (?:\d+|end)\n", text, flags=re.MULTILINE)
         if len(parts) != count + 2:
             raise _output_error(
-                f"OpenSTA should report on {count} netlists, but it stopped after {len(parts) - 2}",
+                f"OpenSTA should report on {count} netlists and say so at the end, but its report "
+                f"has {len(parts) - 1} of {count + 1} marks",
                 text,
             )
         delays = []

@@ -6,6 +6,7 @@ strength, so it is not what serious comparisons are made on.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ _NAME = "osu018"
 _FILE = Path("usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 _INSTALLED = Path("/") / _FILE
 _TIMEOUT_S = 180.0
+_PATIENCE = ("-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20")
 _BY_HAND = (
     f"to do it by hand, get the package {PACKAGE} from any Debian or Ubuntu mirror, unpack it with "
     f"`dpkg-deb -x PACKAGE.deb DIR`, and run `edarl library add {_NAME} DIR/{_FILE}`"
@@ -90,19 +92,14 @@ def _download(workdir: Path, tell: Callable[[str], None]) -> Path:
     options = [f"Dir::State={state}", f"Dir::State::lists={state}/lists", f"Dir::Cache={cache}"]
     private = [part for option in options for part in ("-o", option)]
     # A third-party source that does not answer makes this fail, but does not hide the package.
-    run_tool(
-        ["apt-get", *private, "update"],
-        workdir=workdir,
-        timeout_s=_TIMEOUT_S,
-        name="update",
-        check=False,
-    )
+    with contextlib.suppress(ToolError):
+        _run(["apt-get", *_PATIENCE, *private, "update"], workdir, name="update")
     tell(f"downloading the package {PACKAGE}")
     return _apt_download(workdir, private, name="download-private")
 
 
 def _apt_download(workdir: Path, options: list[str], *, name: str) -> Path:
-    _run(["apt-get", *options, "download", PACKAGE], workdir, name=name)
+    _run(["apt-get", *_PATIENCE, *options, "download", PACKAGE], workdir, name=name)
     packages = sorted(workdir.glob(f"{PACKAGE}_*.deb"))
     if not packages:
         raise ToolError(f"apt-get should leave the package {PACKAGE}, but left none; {_BY_HAND}")
