@@ -158,12 +158,12 @@ class Circuit:
             raise ConfigError(
                 f"`circuit` should be one of {', '.join(KINDS)}, actual value: {self.kind!r}{hint}"
             )
-        most = MAX_WIDTH - int(self.carry_in)
-        if not MIN_WIDTH <= self.width <= most:
-            raise ConfigError(
-                f"`width` should be between {MIN_WIDTH} and {most}, actual value: {self.width}"
-            )
         entry = KINDS[self.kind]
+        most = MAX_WIDTH - int(self.carry_in)
+        if not isinstance(self.width, int) or not MIN_WIDTH <= self.width <= most:
+            raise ConfigError(
+                f"`width` should be between {MIN_WIDTH} and {most}, actual value: {self.width!r}"
+            )
         if self.carry_in and entry.carry_in is None:
             raise ConfigError(f"a {self.kind} has no carry-in; leave it out")
         if self.carry_out and entry.carry_out is None:
@@ -221,8 +221,20 @@ class Circuit:
 
         Args:
             **inputs: One unsigned integer per input port.
+
+        Raises:
+            ConfigError: A port is missing or unknown, or a value does not fit its port.
         """
         entry = self.entry
+        widths = {port.name: port.width for port in self.ports() if port.direction == "input"}
+        if inputs.keys() != widths.keys() or any(
+            not 0 <= inputs[name] < 1 << width for name, width in widths.items()
+        ):
+            expected = ", ".join(f"{name} ({width} bits)" for name, width in widths.items())
+            given = ", ".join(f"{name}={value}" for name, value in inputs.items()) or "none"
+            raise ConfigError(
+                f"{self.name} should get unsigned inputs {expected}; actual inputs: {given}"
+            )
         carry_in = inputs[entry.carry_in] if self.carry_in and entry.carry_in else None
         operands = tuple(inputs[name] for name in entry.operands)
         result, carry_out = entry.compute(self.width, operands, carry_in)

@@ -42,19 +42,25 @@ class Design:
         leaves = self.circuit.leaves
         if self.graph.width != leaves:
             raise IllegalGraphError(
-                f"the graph of a {self.circuit.name} should have width {leaves}, "
+                f"the graph of {self.circuit.name} should have width {leaves}, "
                 f"actual width: {self.graph.width}"
             )
         if not 0 <= self.or_bits < 1 << leaves:
-            raise ConfigError(f"`or_bits` should have at most {leaves} bits: {self.or_bits:#x}")
+            raise ConfigError(
+                f"`or_bits` should have at most {leaves} bits, actual value: {self.or_bits:#x}"
+            )
         if self.or_bits and self.circuit.entry.operator != "carry":
-            raise ConfigError(f"a {self.circuit.kind} has no propagate signals; use p mode xor")
+            raise ConfigError(
+                f"{self.circuit.name} has no propagate signals, so no `or_bits`; use p mode xor"
+            )
 
     @classmethod
     def of(cls, graph: PrefixGraph, circuit: Circuit, p_mode: PMode = "xor") -> Design:
         """Give the design that uses one p mode for all bits."""
         if p_mode not in P_MODES:
-            raise ConfigError(f"`p_mode` should be one of {', '.join(P_MODES)}: {p_mode!r}")
+            raise ConfigError(
+                f"`p_mode` should be one of {', '.join(P_MODES)}, actual value: {p_mode!r}"
+            )
         has_propagate = circuit.entry.operator == "carry"
         return cls(
             graph, circuit, (1 << circuit.leaves) - 1 if p_mode == "or" and has_propagate else 0

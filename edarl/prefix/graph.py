@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -28,12 +29,16 @@ from jaxtyping import Bool, Int
 
 from edarl.errors import IllegalGraphError, IllegalMoveError
 
-__all__ = ["MAX_WIDTH", "MIN_WIDTH", "Move", "Node", "PrefixGraph"]
+__all__ = ["MAX_TEXT_LENGTH", "MAX_WIDTH", "MIN_WIDTH", "Move", "Node", "PrefixGraph"]
 
 MIN_WIDTH = 2
 MAX_WIDTH = 256
 
-_TEXT = re.compile(r"(\d{1,3}):((?:\d{1,3}\.\d{1,3}(?: \d{1,3}\.\d{1,3})*)?)")
+MAX_TEXT_LENGTH = 2_000_000
+"""Characters that a graph's text may have; the largest graph as indented JSON has 1.3 million."""
+
+_TEXT = re.compile(r"([0-9]{1,3}):([0-9]{1,3}\.[0-9]{1,3}(?: [0-9]{1,3}\.[0-9]{1,3})*)?")
+_PAIR = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
 class Node(NamedTuple):
@@ -88,9 +93,9 @@ class PrefixGraph:
             if not 0 <= lsb <= msb < width:
                 raise IllegalGraphError(
                     f"a node should be (msb, lsb) with 0 <= lsb <= msb <= {width - 1}, "
-                    f"actual node: ({msb}, {lsb})"
+                    f"actual node: {_shortened(f'({msb}, {lsb})')}"
                 )
-            rows[msb] |= 1 << lsb
+            rows[msb] |= 1 << index(lsb)  # a numpy integer would overflow
         return _legalise(rows)
 
     @classmethod
@@ -100,7 +105,7 @@ class PrefixGraph:
         Raises:
             IllegalGraphError: A node is outside the triangle, or lower parents are missing.
         """
-        listed = {Node(int(msb), int(lsb)) for msb, lsb in nodes}
+        listed = {Node(index(msb), index(lsb)) for msb, lsb in nodes}
         graph = cls.legalise(width, listed)
         missing = sorted(
             node for node in graph.nodes() if node not in listed and 0 < node.lsb < node.msb
@@ -108,7 +113,7 @@ class PrefixGraph:
         if missing:
             shown = ", ".join(f"({node.msb}, {node.lsb})" for node in missing[:8])
             raise IllegalGraphError(
-                f"every lower parent should be in the list, but {len(missing)} are missing: "
+                f"every lower parent should be in the list, but it lacks {len(missing)}: "
                 f"{shown}{', ...' if len(missing) > 8 else ''}; "
                 "add them, or let PrefixGraph.legalise do it"
             )
@@ -117,6 +122,8 @@ class PrefixGraph:
     @classmethod
     def from_grid(cls, grid: Bool[np.ndarray, "n n"] | Sequence[Sequence[int]]) -> PrefixGraph:
         """Read a grid map as in PrefixRL's figures: ``grid[msb][lsb]`` is true where a node exists.
+
+        Marks on the diagonal (inputs) and in column 0 (outputs) may be left out.
 
         Raises:
             IllegalGraphError: It is not a square of zeros and ones, has marks above the diagonal,
@@ -130,9 +137,8 @@ class PrefixGraph:
             raise IllegalGraphError(f"a grid should be square, actual shape: {array.shape}")
         if array.dtype.kind not in "biu" or not np.isin(array, (0, 1)).all():
             raise IllegalGraphError("a grid should hold only 0 and 1")
-        return cls.from_nodes(
-            array.shape[0], [(int(msb), int(lsb)) for msb, lsb in np.argwhere(array)]
-        )
+        width = _checked_width(array.shape[0])
+        return cls.from_nodes(width, [(int(msb), int(lsb)) for msb, lsb in np.argwhere(array)])
 
     @classmethod
     def from_text(cls, text: str) -> PrefixGraph:
@@ -142,47 +148,51 @@ class PrefixGraph:
             IllegalGraphError: The text has another form, or lists a node that is not in the
                 minlist (each graph has exactly one compact form).
         """
+        _check_length(text)
         match = _TEXT.fullmatch(text.strip())
         if match is None:
             raise IllegalGraphError(
                 f"a graph should read like '8:3.2 5.4' (width, then msb.lsb of each minlist node), "
                 f"actual: {_shortened(text)!r}"
             )
-        listed = [
-            (int(msb), int(lsb)) for msb, lsb in (pair.split(".") for pair in match[2].split())
-        ]
+        listed = ((int(msb), int(lsb)) for msb, lsb in _PAIR.findall(match[2] or ""))
         graph = cls.legalise(int(match[1]), listed)
-        if graph.text != f"{int(match[1])}:" + " ".join(f"{msb}.{lsb}" for msb, lsb in listed):
+        if graph.text != match[0]:
             raise IllegalGraphError(
-                f"a graph's text should list its minlist in ascending order, "
-                f"expected {_shortened(graph.text)!r}, actual: {_shortened(text)!r}"
+                f"a graph's text should list its minlist, each node once, in ascending order, "
+                f"without leading zeros; expected {_shortened(graph.text)!r}, "
+                f"actual: {_shortened(match[0])!r}"
             )
         return graph
 
     @classmethod
     def from_json(cls, text: str) -> PrefixGraph:
-        """Read the JSON form that `to_json` gives.
+        """Read the JSON form that `to_json` gives; keys other than its two are ignored.
 
         Raises:
             IllegalGraphError: It is not JSON of the form
-                ``{"width": 4, "nodes": [[1, 0], [2, 1], ...]}``, or not a legal graph.
+                ``{"width": 3, "nodes": [[1, 0], [2, 1], [2, 0]]}``, or not a legal graph.
         """
-        expected = 'a graph should be JSON like {"width": 4, "nodes": [[1, 0], [2, 0]]}'
+        _check_length(text)
+        expected = 'a graph should be JSON like {"width": 3, "nodes": [[1, 0], [2, 1], [2, 0]]}'
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise IllegalGraphError(f"{expected}, actual: {error}") from error
+            raise IllegalGraphError(f"{expected}, actual: {_shortened(str(error))}") from error
         if not isinstance(data, dict) or not {"width", "nodes"} <= data.keys():
             raise IllegalGraphError(f"{expected}, actual: {_shortened(text)!r}")
         width, nodes = data["width"], data["nodes"]
         if type(width) is not int or not isinstance(nodes, list):
             raise IllegalGraphError(f"{expected}, actual: {_shortened(text)!r}")
-        for node in nodes:
+        _checked_width(width)
+        for position, node in enumerate(nodes):
             if not (
                 isinstance(node, list) and len(node) == 2 and all(type(i) is int for i in node)
             ):
-                raise IllegalGraphError(f"a node should be [msb, lsb], actual: {node!r}")
-        return cls.from_nodes(width, nodes)
+                raise IllegalGraphError(
+                    f"a node should be [msb, lsb], two whole numbers; entry {position} is not"
+                )
+        return cls.from_nodes(width, [(msb, lsb) for msb, lsb in nodes])
 
     # ---------------------------------------------------------------- names
 
@@ -217,7 +227,7 @@ class PrefixGraph:
         if not (isinstance(node, tuple) and len(node) == 2):
             return False
         msb, lsb = node
-        return 0 <= lsb <= msb < self.width and bool(self.rows[msb] >> lsb & 1)
+        return 0 <= lsb <= msb < self.width and bool(self.rows[msb] >> index(lsb) & 1)
 
     def nodes(self) -> Iterator[Node]:
         """Give the operator nodes by rising msb and, in a row, by falling lsb.
@@ -299,11 +309,13 @@ class PrefixGraph:
             IllegalMoveError: The move is not legal here.
         """
         kind, msb, lsb = move
+        if kind not in ("add", "delete"):
+            raise self._refusal(move, "a move's kind should be add or delete")
         if not 0 < lsb < msb < self.width:
             raise self._refusal(
                 move, f"only interior nodes, 1 <= lsb < msb <= {self.width - 1}, can be moved"
             )
-        bit = 1 << lsb
+        bit = 1 << index(lsb)  # a numpy integer would overflow
         if kind == "add":
             if self.rows[msb] & bit:
                 raise self._refusal(move, "the node exists already")
@@ -344,9 +356,18 @@ def _legalise(rows: list[int]) -> PrefixGraph:
 def _checked_width(width: int) -> int:
     if not MIN_WIDTH <= width <= MAX_WIDTH:
         raise IllegalGraphError(
-            f"`width` should be between {MIN_WIDTH} and {MAX_WIDTH}, actual value: {width}"
+            f"`width` should be between {MIN_WIDTH} and {MAX_WIDTH}, "
+            f"actual value: {_shortened(str(width))}"
         )
     return width
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_TEXT_LENGTH:
+        raise IllegalGraphError(
+            f"a graph's text should have at most {MAX_TEXT_LENGTH} characters, "
+            f"actual length: {len(text)}"
+        )
 
 
 def _set_bits(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
