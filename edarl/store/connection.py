@@ -21,7 +21,7 @@ from edarl.store.schema import APPLICATION_ID, SCHEMA_VERSION, tables
 
 __all__ = ["add_missing", "open_engine", "reading", "translated", "writing"]
 
-BUSY_S = 30.0
+_BUSY_S = 30.0
 """How long a writer waits for another process that writes, in seconds."""
 
 _ADVICE = (
@@ -99,7 +99,7 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA foreign_keys = ON")
@@ -142,7 +142,7 @@ def _prepare(connection: Connection, path: Path) -> None:
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
     connection.rollback()
-    deadline = time.monotonic() + BUSY_S
+    deadline = time.monotonic() + _BUSY_S
     while True:
         # Nothing of a foreign file may be changed, so look before switching the journal.
         tables_there = raw.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -155,7 +155,7 @@ def _prepare(connection: Connection, path: Path) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-    with writing_connection(connection):
+    with _transaction_on(connection):
         if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
             tables.create_all(connection, checkfirst=False)
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -199,7 +199,7 @@ def _check(connection: Connection, path: Path) -> None:
 
 
 @contextmanager
-def writing_connection(connection: Connection) -> Iterator[Connection]:
+def _transaction_on(connection: Connection) -> Iterator[Connection]:
     """Hold a write transaction on a connection: all of it is written, or nothing."""
     writer = connection.execution_options(edarl_writes=True)
     with writer.begin():
@@ -212,7 +212,7 @@ def writing(engine: Engine, path: Path) -> Iterator[Connection]:
     with (
         translated(path, "write to"),
         engine.connect() as connection,
-        writing_connection(connection) as writer,
+        _transaction_on(connection) as writer,
     ):
         yield writer
 

@@ -139,7 +139,7 @@ def test_check_reports_what_is_wrong(tmp_path: Path) -> None:
 def test_a_locked_store_says_so_and_works_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edarl.store.connection, "BUSY_S", 0.05)
+    monkeypatch.setattr(edarl.store.connection, "_BUSY_S", 0.05)
     path = filled(tmp_path / "edarl.db", 1)
     other = sqlite3.connect(path, isolation_level=None)
     with Store.open(path) as store:

@@ -1,0 +1,35 @@
+"""Search without learning: random walks, greedy descent, simulated annealing, evolution.
+
+A searcher proposes designs and observes their evaluations; `run_search` is the loop around it and
+the one counter of evaluation calls. Nothing here knows tools, databases or networks.
+"""
+
+from edarl.search.annealing import Annealing, AnnealingOptions
+from edarl.search.driver import OnEvaluation, Progress, SearchOutcome, StopReason, run_search
+from edarl.search.evolution import Evolution, EvolutionOptions
+from edarl.search.greedy import Greedy, GreedyOptions
+from edarl.search.methods import METHODS, make_searcher
+from edarl.search.moves import Proposal
+from edarl.search.problem import Searcher, SearchProblem
+from edarl.search.random_walk import RandomOptions, RandomWalk
+
+__all__ = [
+    "METHODS",
+    "Annealing",
+    "AnnealingOptions",
+    "Evolution",
+    "EvolutionOptions",
+    "Greedy",
+    "GreedyOptions",
+    "OnEvaluation",
+    "Progress",
+    "Proposal",
+    "RandomOptions",
+    "RandomWalk",
+    "SearchOutcome",
+    "SearchProblem",
+    "Searcher",
+    "StopReason",
+    "make_searcher",
+    "run_search",
+]
