@@ -36,6 +36,17 @@ class Verb(NamedTuple):
 
 
 COMMANDS: Mapping[str, Verb] = {
+    "demo": Verb("edarl.cli.demo", "Let an agent search a 16-bit adder against its baselines"),
+    "adder": Verb("edarl.cli.adder", "Get the smallest proven adder that meets a delay"),
+    "evaluate": Verb("edarl.cli.evaluate", "Area and delay of one prefix graph"),
+    "search": Verb("edarl.cli.search", "Search for better designs of a circuit"),
+    "train": Verb("edarl.cli.train", "Train an agent from a file of settings"),
+    "front": Verb("edarl.cli.front", "Show the proven front of a circuit, with its baselines"),
+    "export": Verb(
+        "edarl.cli.export", "Write a design as Verilog, netlist, testbench, drawing, ..."
+    ),
+    "prove": Verb("edarl.cli.prove", "Prove or refute that a Verilog file is a circuit"),
+    "library": Verb("edarl.cli.library", "Cell libraries: add, list, show, install, remove"),
     "doctor": Verb("edarl.cli.doctor", "Show what is installed, what is missing, how to get it"),
 }
 """Every verb of ``edarl``, in the order in which the help lists them."""

@@ -1,0 +1,218 @@
+"""What several commands share: their options, units on the command line, the store, progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edarl.config import home
+from edarl.errors import ConfigError
+from edarl.prefix.circuits import KINDS, Circuit
+from edarl.prefix.graph import PrefixGraph
+from edarl.prefix.readers import read_graph
+from edarl.prefix.structures import structure
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edarl.runs.execute import RunProgress
+    from edarl.store import Store
+
+__all__ = [
+    "CarryIn",
+    "CarryOut",
+    "CircuitKind",
+    "DriverCell",
+    "FlowName",
+    "Json",
+    "LibraryName",
+    "LoadFf",
+    "PModeName",
+    "RunProgressBar",
+    "Seed",
+    "StorePath",
+    "Width",
+    "chosen_graph",
+    "console",
+    "make_circuit",
+    "open_store",
+    "parse_delay_ps",
+    "parse_delays_ps",
+    "write_file",
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+CircuitKind = Annotated[str, typer.Option("--circuit", help=f"One of: {', '.join(KINDS)}.")]
+Width = Annotated[int, typer.Option("--width", "-n", help="Operand width in bits, 2 to 256.")]
+CarryIn = Annotated[bool, typer.Option("--cin/--no-cin", help="With a carry-in port.")]
+CarryOut = Annotated[
+    bool, typer.Option("--cout/--no-cout", help="With a carry-out port, where the kind has one.")
+]
+LibraryName = Annotated[
+    str, typer.Option("--library", "-l", help="Cell library: an installed name, or a Liberty file.")
+]
+FlowName = Annotated[
+    str, typer.Option("--flow", help="direct, pinswap, remap, several with '+', or best for all.")
+]
+PModeName = Annotated[
+    str, typer.Option("--p-mode", help="How bits form their propagate: xor, or, best (both).")
+]
+DriverCell = Annotated[
+    str | None, typer.Option("--driver", help="Cell that drives every input; by rule if not given.")
+]
+LoadFf = Annotated[
+    float | None,
+    typer.Option("--load-ff", help="Load of every output in fF; by rule if not given."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="The one seed of the run.")]
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", help="Database of designs; by default edarl.db in edarl's home."),
+]
+
+_DELAY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ps|ns)?\s*", re.IGNORECASE)
+
+
+def parse_delay_ps(text: str) -> float:
+    """Read a delay such as ``350``, ``350ps`` or ``0.35ns``.
+
+    Raises:
+        ConfigError: It is not a positive delay.
+    """
+    match = _DELAY.fullmatch(text)
+    delay_ps = float(match[1]) * (1000 if (match[2] or "").lower() == "ns" else 1) if match else 0.0
+    if not 0 < delay_ps < 1e9:
+        raise ConfigError(f"a delay should read like 350ps or 0.35ns, actual value: {text!r}")
+    return delay_ps
+
+
+def parse_delays_ps(text: str) -> tuple[float, ...]:
+    """Read delays separated by commas.
+
+    Raises:
+        ConfigError: One of them is not a positive delay.
+    """
+    return tuple(parse_delay_ps(part) for part in text.split(",") if part.strip())
+
+
+def make_circuit(kind: str, width: int, *, carry_in: bool, carry_out: bool) -> Circuit:
+    """Give a circuit; ``carry_out`` has no effect on kinds without one."""
+    if kind in KINDS and KINDS[kind].carry_out is None:
+        return Circuit(kind, width, carry_in)
+    return Circuit(kind, width, carry_in, carry_out)
+
+
+def chosen_graph(name: str | None, file: Path | None, circuit: Circuit) -> PrefixGraph:
+    """Give the graph that ``--structure`` or ``--graph`` names.
+
+    Raises:
+        ConfigError: Not exactly one of them is given, or the file cannot be read.
+        IllegalGraphError: The file holds no legal graph.
+    """
+    if (name is None) == (file is None):
+        raise ConfigError("give exactly one of --structure NAME and --graph FILE")
+    if name is not None:
+        return structure(name, circuit.leaves)
+    assert file is not None
+    try:
+        return read_graph(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the graph in {file}: {error}") from error
+
+
+@contextmanager
+def open_store(path: Path | None, *, must_exist: bool = False) -> Iterator[Store]:
+    """Open the store of designs, by default the one in edarl's home."""
+    from edarl.store import Store
+
+    chosen = path or home() / "edarl.db"
+    if must_exist and not chosen.exists():
+        raise ConfigError(
+            f"there is no store at {chosen} yet; `edarl search` and `edarl adder` fill it"
+        )
+    with Store.open(chosen) as store:
+        yield store
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file: a temporary name first, then renamed.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error}") from error
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Give a console; tables go to standard output, everything else to standard error."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+class RunProgressBar:
+    """A progress bar on standard error that shows calls, best saving and hypervolume of a run."""
+
+    def __init__(self, title: str, *, hidden: bool = False) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.title = title
+        self._progress = Progress(
+            TextColumn("[bold]{task.description:<22}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console(stderr=True),
+            disable=hidden,
+            transient=False,
+        )
+        self._tasks: dict[str, Any] = {}  # rich's task ids
+
+    def __enter__(self) -> RunProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, progress: RunProgress) -> None:
+        """Show where the run stands."""
+        titles = {"frame": "regular structures", "search": self.title, "confirm": "timing, proving"}
+        if progress.stage not in self._tasks:
+            self._tasks[progress.stage] = self._progress.add_task(
+                titles[progress.stage], total=progress.total, figures=""
+            )
+            if progress.stage == "search" and "frame" in self._tasks:
+                self._progress.update(self._tasks["frame"], completed=1)
+        figures = ""
+        if progress.stage == "search":
+            saving = progress.best_saving
+            best = "-" if saving is None else f"{100 * saving:+.1f} %"
+            figures = f"best saving {best}  hypervolume {progress.hypervolume:.4f}"
+        self._progress.update(
+            self._tasks[progress.stage],
+            completed=progress.done,
+            total=progress.total,
+            figures=figures,
+        )

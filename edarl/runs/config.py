@@ -1,0 +1,129 @@
+"""The settings of a run: one frozen record, read from TOML, stored as resolved."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edarl.agents.config import DqnConfig, PpoConfig
+from edarl.errors import ConfigError, EdarlError
+from edarl.prefix.circuits import Circuit
+from edarl.synthesis.flows import flows_named
+
+__all__ = ["METHODS", "Method", "RunConfig", "read_config"]
+
+Method = Literal["anneal", "evolve", "greedy", "random", "agent", "ppo"]
+
+METHODS: Mapping[Method, str] = {
+    "anneal": "simulated annealing at each delay target",
+    "evolve": "a population with mutation and crossover at each delay target",
+    "greedy": "hill climbing with restarts at each delay target",
+    "random": "random walks with restarts",
+    "agent": "one target-conditioned double DQN for the whole front",
+    "ppo": "MaskablePPO, the stock agent, for the whole front",
+}
+"""Every way to search, with its line in the help."""
+
+
+class RunConfig(BaseModel):
+    """Everything that determines a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    circuit: str = Field("adder", description="Kind of circuit.")
+    width: int = Field(16, description="Operand width in bits.")
+    carry_in: bool = Field(False, description="Whether the circuit has a carry-in.")
+    carry_out: bool | None = Field(None, description="Carry-out; none means where the kind has it.")
+    library: str = Field("default", description="Cell library: a name, or a Liberty file.")
+    driver_cell: str | None = Field(None, description="Cell that drives every input.")
+    load_ff: float | None = Field(None, gt=0, description="Load of every output in femtofarad.")
+    flow: str = Field("pinswap", description="Flow that gives the reward; several with '+'.")
+    method: Method = Field("anneal", description="How to search.")
+    targets_ps: tuple[float, ...] = Field(
+        (), description="Delay targets in ps; none: from the frame."
+    )
+    targets: int = Field(4, ge=2, le=64, description="How many targets the frame places.")
+    budget_calls: int = Field(2000, ge=1, description="Evaluation calls, over all targets.")
+    seed: int = Field(0, ge=0, description="The one seed.")
+    p_mode: Literal["xor", "or", "best"] = Field(
+        "best", description="Propagate signals; best lets a search choose, an agent uses both."
+    )
+    starts: Literal["regular", "scratch"] = Field(
+        "regular", description="Begin from all regular structures, or from ripple and Sklansky."
+    )
+    workers: int = Field(1, ge=1, le=256, description="ABC processes that share a batch.")
+    confirm: bool = Field(True, description="Whether to emit, time and prove the front at the end.")
+    checkpoint_s: float = Field(30.0, gt=0, description="Seconds between saved states.")
+    dqn: DqnConfig = Field(DqnConfig(), description="Settings of the agent.")
+    ppo: PpoConfig = Field(PpoConfig(), description="Settings of the stock agent.")
+
+    @model_validator(mode="after")
+    def _check(self) -> RunConfig:
+        try:
+            self.problem()
+            flows_named(self.flow)
+        except EdarlError as error:
+            raise ValueError(str(error)) from error
+        if any(not target > 0 for target in self.targets_ps):
+            raise ValueError(f"targets_ps should be positive, actual: {self.targets_ps}")
+        return self
+
+    def problem(self) -> Circuit:
+        """Give the circuit."""
+        return Circuit(self.circuit, self.width, self.carry_in, self.carry_out)
+
+
+def read_config(
+    path: Path | None = None, overrides: Sequence[str] = (), **settings: Any
+) -> RunConfig:
+    """Read settings from a TOML file, then ``key=value`` texts, then keyword arguments.
+
+    Args:
+        path: A TOML file; None starts from the defaults.
+        overrides: Texts such as ``width=32`` or ``dqn.gamma=0.9``; values are TOML.
+        **settings: Named settings; None leaves what the file says.
+
+    Raises:
+        ConfigError: The file cannot be read, a key is unknown, or a value is out of range; all
+            offenders are listed.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read the settings in {path}: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path} should be TOML, actual: {error}") from error
+    for text in overrides:
+        _set(data, text)
+    data |= {name: value for name, value in settings.items() if value is not None}
+    try:
+        return RunConfig(**data)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise ConfigError("these settings are not usable:\n" + "\n".join(lines)) from error
+
+
+def _set(data: dict[str, Any], text: str) -> None:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"a setting should read KEY=VALUE, actual: {text!r}")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    *groups, name = key.strip().split(".")
+    for group in groups:
+        inner = data.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{text!r} sets a part of {group!r}, which is a single value")
+        data = inner
+    data[name] = parsed

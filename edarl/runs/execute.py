@@ -1,0 +1,497 @@
+"""Executing a run: measure the frame, search or learn, confirm what entered the front.
+
+One evaluator counts for everybody: whatever a method does, it asks through a recorder that counts
+its calls, keeps the front, and hands every result to the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+
+from edarl.errors import CheckpointError, EdarlError
+from edarl.metrics import Constraint, Evaluation
+from edarl.objectives.frame import Frame, measure_frame
+from edarl.objectives.fronts import Box, gain, hypervolume
+from edarl.prefix.design import P_MODES, Design
+from edarl.runs.archive import Found, FrontArchive
+from edarl.runs.config import RunConfig
+from edarl.runs.directory import RunDirectory, machine_name, versions
+from edarl.store import LibraryRef, Store
+from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.confirm import Confirmed, Confirmer, Request
+from edarl.synthesis.evaluator import Evaluator
+from edarl.synthesis.flows import BEST
+from edarl.synthesis.prove import Proof
+from edarl.synthesis.spec import EvaluatorSpec
+from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
+
+__all__ = [
+    "Run",
+    "RunProgress",
+    "RunResult",
+    "confirm_front",
+    "evaluator_spec",
+    "proof_record",
+    "run_frame",
+]
+
+log = structlog.get_logger()
+
+_STORE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Where a run stands, for progress bars and metrics.
+
+    Attributes:
+        stage: ``frame``, ``search`` or ``confirm``.
+        done: Calls made so far in ``search``; designs handled in ``confirm``.
+        total: How many there will be.
+        cache_hits: Points answered from a cache so far.
+        failures: Designs that could not be evaluated so far.
+        hypervolume: Share of the frame's box that the front dominates.
+        front: Points on the front.
+        best_saving: Largest saving against the regular structures at any target, as a share; None
+            while nothing meets a target that a regular structure meets.
+        scalars: Figures of a learning method by name.
+    """
+
+    stage: str
+    done: int
+    total: int
+    cache_hits: int
+    failures: int
+    hypervolume: float
+    front: int
+    best_saving: float | None
+    scalars: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        config: Its settings.
+        frame: Its targets and the regular structures' figures.
+        front: The front of the search, by rising delay.
+        confirmed: The emitted, timed and proven netlists of the front, by rising delay.
+        stopped_by: Why the search ended.
+        calls: Evaluation calls of the search; the frame's own are ``frame.calls``.
+        cache_hits: Points answered from a cache.
+        failures: Designs that could not be evaluated.
+        hypervolume: Share of the frame's box that the search's front dominates.
+        gain: Hypervolume won over the regular structures, as a share of what was left to win.
+        elapsed_s: Wall-clock seconds of the search.
+    """
+
+    config: RunConfig
+    frame: Frame
+    front: tuple[Found, ...]
+    confirmed: tuple[Confirmed, ...]
+    stopped_by: str
+    calls: int
+    cache_hits: int
+    failures: int
+    hypervolume: float
+    gain: float | None
+    elapsed_s: float
+
+
+class Run:
+    """One run in its folder.
+
+    Args:
+        directory: The run's folder; its settings are read from there. A folder of an interrupted
+            run goes on where it stood.
+        store: Where every result goes; None keeps them in the folder only.
+        on_progress: Told how far it is, at most a few times a second.
+        should_stop: Asked before every step; True ends the search and keeps what was found.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        *,
+        store: Store | None = None,
+        on_progress: Callable[[RunProgress], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.config = directory.config()
+        self.circuit = self.config.problem()
+        self.store = store
+        self.on_progress = on_progress
+        self.should_stop = should_stop
+        self.archive = FrontArchive()
+        self.calls = self.cache_hits = self.failures = 0
+        self.elapsed_s = 0.0
+        self.scalars: dict[str, float] = {}
+        self.store_id: str | None = None
+        self.library, self.constraint = evaluator_spec(self.config, (1.0,)).load()
+        self._unsaved: list[tuple[Design, Evaluation]] = []
+        self._last_shown = self._last_saved = time.monotonic()
+        self._started = time.monotonic()
+        self._box: Box | None = None
+        self.frame: Frame | None = None
+
+    # ---------------------------------------------------------------- the whole run
+
+    def execute(self) -> RunResult:
+        """Run to the end of the budget, or until it is stopped; then confirm the front.
+
+        Ctrl-C ends the search; what was found is kept, confirmed and stored.
+
+        Raises:
+            ConfigError: The settings do not fit together.
+            LibraryError: The library is not usable.
+            ToolError: The tools cannot be used.
+            CheckpointError: The folder is damaged or cannot be written.
+        """
+        frame = self._measure()
+        method_state = self._restore() if self.directory.has("state.json") else None
+        self._begin_in_store()
+        self._started = time.monotonic() - self.elapsed_s
+        status = "failed"
+        try:
+            stopped_by, method_state = self._search(frame, method_state)
+            self._save(method_state)
+            confirmed: tuple[Confirmed, ...] = ()
+            if self.config.confirm:
+                confirmed = self._confirm(frame)
+            status = "interrupted" if stopped_by == "interrupted" else "finished"
+        finally:
+            self._flush_store()
+            self._end_in_store(status)
+        points = self.archive.points
+        box = frame.box()
+        return RunResult(
+            config=self.config,
+            frame=frame,
+            front=tuple(self.archive),
+            confirmed=confirmed,
+            stopped_by=stopped_by,
+            calls=self.calls,
+            cache_hits=self.cache_hits,
+            failures=self.failures,
+            hypervolume=hypervolume(points, box),
+            gain=gain(points, frame.regular_front(), box),
+            elapsed_s=self.elapsed_s,
+        )
+
+    def _measure(self) -> Frame:
+        frame = self.directory.frame()
+        if frame is None:
+            self._show("frame", 0, 1, force=True)
+            frame = run_frame(self.config)
+            self.directory.write_frame(frame)
+        self.frame = frame
+        self._box = frame.box()
+        return frame
+
+    def _search(self, frame: Frame, state: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
+        if self.config.method in ("agent", "ppo"):
+            from edarl.runs.learning import learn
+
+            return learn(self, frame, state)
+        from edarl.runs.searching import search_targets
+
+        return search_targets(self, frame, state)
+
+    def _confirm(self, frame: Frame) -> tuple[Confirmed, ...]:
+        """Size the front's designs in every flow at every target, then confirm the best."""
+        pool = FrontArchive()
+        for found in self.archive:
+            pool.add(
+                found.design,
+                Evaluation(
+                    found.design.digest, frame.library, frame.constraint, points=(found.point,)
+                ),
+                found.calls,
+            )
+        calls_of = {found.design: found.calls for found in self.archive}
+        evaluator = evaluator_spec(self.config, frame.targets_ps, flow=BEST).build()
+        try:
+            for design, evaluation in zip(
+                calls_of, evaluator.evaluate(list(calls_of)), strict=True
+            ):
+                pool.add(design, evaluation, calls_of[design])
+        finally:
+            evaluator.close()
+
+        def on_design(done: int) -> None:
+            self._show("confirm", done, len(pool), force=True)
+
+        return confirm_front(
+            list(pool),
+            self.library,
+            self.constraint,
+            store=self.store,
+            run=self.store_id,
+            on_design=on_design,
+        )
+
+    # ---------------------------------------------------------------- what methods use
+
+    def evaluator(self, targets_ps: tuple[float, ...], *, pooled: bool = False) -> Evaluator:
+        """Build the evaluator of this run for some targets; everything it does is recorded.
+
+        Args:
+            targets_ps: Delay targets in picoseconds.
+            pooled: Whether to judge a graph by the best of its p modes.
+        """
+        recorder = RecordingEvaluator(evaluator_spec(self.config, targets_ps).build(), self._record)
+        return PooledPModes(recorder) if pooled else recorder
+
+    def starts(self) -> tuple[Design, ...]:
+        """Give the designs a search begins from."""
+        from edarl.prefix.structures import REGULAR, structure
+
+        names = REGULAR if self.config.starts == "regular" else ("ripple", "sklansky")
+        modes = P_MODES if self.config.p_mode == "best" else (self.config.p_mode,)
+        designs = {
+            Design.of(structure(name, self.circuit.leaves), self.circuit, mode)
+            for name in names
+            for mode in modes
+        }
+        return tuple(sorted(designs, key=lambda design: design.digest))
+
+    def seeds(self, count: int) -> list[int]:
+        """Derive independent seeds from the run's one seed."""
+        sequence = np.random.SeedSequence(self.config.seed)
+        return [int(child.generate_state(1)[0]) for child in sequence.spawn(count)]
+
+    def tick(self, save: Callable[[], dict[str, Any]]) -> None:
+        """Show progress and, when it is time, save the state that ``save`` gives."""
+        self._show("search", self.calls, self.config.budget_calls)
+        if time.monotonic() - self._last_saved >= self.config.checkpoint_s:
+            self._save(save())
+
+    def _record(self, design: Design, evaluation: Evaluation) -> None:
+        self.calls += evaluation.calls
+        self.cache_hits += evaluation.cache_hits
+        self.failures += evaluation.failed
+        if evaluation.failed:
+            log.warning("evaluation failed", design=design.digest, reason=evaluation.failure)
+        self.archive.add(design, evaluation, self.calls)
+        if self.store is not None and evaluation.calls:
+            self._unsaved.append((design, evaluation))
+            if len(self._unsaved) >= _STORE_BATCH:
+                self._flush_store()
+
+    # ---------------------------------------------------------------- progress and state
+
+    def _show(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if self.on_progress is None or (not force and now - self._last_shown < 0.2):
+            return
+        self._last_shown = now
+        points = self.archive.points
+        self.on_progress(
+            RunProgress(
+                stage=stage,
+                done=done,
+                total=total,
+                cache_hits=self.cache_hits,
+                failures=self.failures,
+                hypervolume=self._hypervolume(),
+                front=len(points),
+                best_saving=self.best_saving(),
+                scalars=dict(self.scalars),
+            )
+        )
+
+    def _hypervolume(self) -> float:
+        return hypervolume(self.archive.points, self._box) if self._box else 0.0
+
+    def best_saving(self) -> float | None:
+        """Give the largest saving against the regular structures at any target, as a share."""
+        if self.frame is None:
+            return None
+        savings = []
+        for target in self.frame.targets_ps:
+            regular = self.frame.regular_area_um2(target)
+            found = self.archive.best_at(target)
+            if regular is not None and found is not None:
+                savings.append(1 - found.point.area_um2 / regular)
+        return max(savings, default=None)
+
+    def _save(self, method_state: dict[str, Any]) -> None:
+        self._last_saved = time.monotonic()
+        self.elapsed_s = self._last_saved - self._started
+        self.directory.write(
+            "state.json",
+            {
+                "calls": self.calls,
+                "cache_hits": self.cache_hits,
+                "failures": self.failures,
+                "elapsed_s": self.elapsed_s,
+                "store_id": self.store_id,
+                "front": self.archive.state(),
+                "method": method_state,
+            },
+        )
+        self.directory.report(
+            {
+                "elapsed_s": round(self.elapsed_s, 3),
+                "calls": self.calls,
+                "cache_hits": self.cache_hits,
+                "failures": self.failures,
+                "front": len(self.archive),
+                "hypervolume": self._hypervolume(),
+                "best_saving": self.best_saving(),
+                **self.scalars,
+            }
+        )
+        self._flush_store()
+        if self.store is not None and self.store_id is not None:
+            self.store.update_run(self.store_id, calls=self.calls, cache_hits=self.cache_hits)
+
+    def _restore(self) -> dict[str, Any]:
+        """Go on from the saved state; give the method's part of it."""
+        state = self.directory.read("state.json")
+        try:
+            self.calls = int(state["calls"])
+            self.cache_hits = int(state["cache_hits"])
+            self.failures = int(state["failures"])
+            self.elapsed_s = float(state["elapsed_s"])
+            self.store_id = state["store_id"]
+            front, method_state = state["front"], dict(state["method"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{self.directory.path}/state.json is damaged: {error!r}"
+            ) from error
+        self.archive = FrontArchive.restored(front, self.circuit)
+        return method_state
+
+    # ---------------------------------------------------------------- the store
+
+    def _begin_in_store(self) -> None:
+        if self.store is None:
+            self.store_id = None
+            return
+        known = {record.id for record in self.store.runs(limit=10_000)}
+        if self.store_id in known:
+            return
+        self.store_id = self.store.start_run(
+            self.config.method,
+            config=self.config.model_dump(mode="json"),
+            seed=self.config.seed,
+            machine=machine_name(),
+            versions=versions(),
+        )
+
+    def _flush_store(self) -> None:
+        if self.store is not None and self._unsaved:
+            batch, self._unsaved = self._unsaved, []
+            self.store.record_evaluations(batch, library_name=self.library.name, run=self.store_id)
+
+    def _end_in_store(self, status: Any) -> None:  # one of store.RunStatus
+        if self.store is not None and self.store_id is not None:
+            self.store.finish_run(
+                self.store_id, calls=self.calls, cache_hits=self.cache_hits, status=status
+            )
+
+
+def evaluator_spec(
+    config: RunConfig, targets_ps: tuple[float, ...], *, flow: str | None = None
+) -> EvaluatorSpec:
+    """Give the description of a run's evaluator for some targets."""
+    return EvaluatorSpec(
+        library=config.library,
+        targets_ps=targets_ps,
+        flow=flow or config.flow,
+        driver_cell=config.driver_cell,
+        load_ff=config.load_ff,
+        workers=config.workers,
+    )
+
+
+def run_frame(config: RunConfig, *, flow: str | None = None) -> Frame:
+    """Measure the regular structures for a run: its targets, its scales, its baselines.
+
+    Raises:
+        ToolError: A regular structure could not be evaluated.
+    """
+    modes = P_MODES if config.p_mode == "best" else (config.p_mode,)
+    return measure_frame(
+        config.problem(),
+        lambda targets: evaluator_spec(config, targets, flow=flow).build(),
+        p_modes=modes,
+        targets=sorted(config.targets_ps) if config.targets_ps else config.targets,
+    )
+
+
+def confirm_front(
+    front: list[Found],
+    library: CellLibrary,
+    constraint: Constraint,
+    *,
+    store: Store | None = None,
+    run: str | None = None,
+    on_design: Callable[[int], None] | None = None,
+) -> tuple[Confirmed, ...]:
+    """Emit, time and prove the points of a front; store what is proven.
+
+    A point that cannot be confirmed is logged and left out.
+
+    Returns:
+        The confirmed netlists that no other one beats, by rising delay.
+    """
+    reference = LibraryRef(name=library.name, digest=library.digest)
+
+    def on_failure(request: Request, error: EdarlError) -> None:
+        log.error("not confirmed", design=request.design.digest, reason=str(error))
+
+    with Confirmer(library, constraint) as confirmer:
+        confirmed = confirmer.confirm_all(
+            [Request(found.design, found.point.flow, found.point.target_ps) for found in front],
+            on_failure=on_failure,
+            on_emitted=on_design,
+        )
+    for entry in confirmed:
+        if entry.sta_disagrees:
+            log.warning(
+                "OpenSTA disagrees",
+                design=entry.design.digest,
+                abc_delay_ps=entry.point.delay_ps,
+                sta_delay_ps=entry.sta_delay_ps,
+            )
+        if store is not None:
+            store.record_confirmed(
+                entry.design,
+                entry.point,
+                library=reference,
+                constraint=constraint,
+                netlist=entry.verilog,
+                proven=True,
+                proof=proof_record(entry.proof),
+                sta_delay_ps=entry.sta_delay_ps,
+                run=run,
+            )
+    ordered = sorted(confirmed, key=lambda entry: (entry.point.delay_ps, entry.point.area_um2))
+    kept: list[Confirmed] = []
+    for entry in ordered:
+        if not kept or entry.point.area_um2 < kept[-1].point.area_um2:
+            kept.append(entry)
+    return tuple(kept)
+
+
+def proof_record(proof: Proof) -> dict[str, Any]:
+    """Give a proof as JSON values, for the store and for reports."""
+    return {
+        "verdict": proof.verdict,
+        "circuit": proof.circuit.name,
+        "sha256": proof.sha256,
+        "reason": proof.reason,
+        "library": proof.library,
+        "tools": dict(proof.tools),
+        "elapsed_s": round(proof.elapsed_s, 3),
+    }

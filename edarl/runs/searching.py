@@ -1,0 +1,90 @@
+"""The methods without learning: one search per delay target, one budget for all."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from edarl.errors import CheckpointError
+from edarl.objectives.frame import Frame
+from edarl.objectives.iso_delay import iso_delay_cost
+from edarl.search import Searcher, SearchProblem, make_searcher, run_search
+from edarl.synthesis.flows import flows_named
+
+if TYPE_CHECKING:
+    from edarl.runs.execute import Run
+
+__all__ = ["search_targets"]
+
+
+def search_targets(
+    run: Run, frame: Frame, saved: dict[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    """Search at each target of the frame in turn, each with an equal share of the budget.
+
+    Args:
+        run: The run that counts and records.
+        frame: Its targets.
+        saved: The state to go on from, None for a new search.
+
+    Returns:
+        Why it ended, and the state to go on from.
+
+    Raises:
+        CheckpointError: The state is damaged or of another search.
+    """
+    targets = frame.targets_ps
+    shares = _shares(run.config.budget_calls, len(targets))
+    saved = saved or {}
+    flows = len(flows_named(run.config.flow))
+    first = _whole(saved.get("target", 0), len(targets))
+    spent_before = _whole(saved.get("spent", 0), run.config.budget_calls)
+    stopped_by = "budget"
+    for index in range(first, len(targets)):
+        target = targets[index]
+        evaluator = run.evaluator((target,))
+        problem = SearchProblem(
+            circuit=run.circuit,
+            cost=partial(iso_delay_cost, target_ps=target),
+            starts=run.starts(),
+            p_moves=run.config.p_mode == "best",
+        )
+        searcher = make_searcher(
+            run.config.method,
+            problem,
+            seed=run.seeds(len(targets))[index],
+            evaluations=shares[index] // flows,
+        )
+        spent = spent_before if index == first else 0
+        if index == first and "searcher" in saved:
+            searcher.restore(saved["searcher"])
+        begun = run.calls - spent
+
+        def state(index: int = index, begun: int = begun, searcher: Searcher = searcher) -> Any:
+            return {"target": index, "spent": run.calls - begun, "searcher": searcher.state()}
+
+        try:
+            outcome = run_search(
+                searcher,
+                evaluator,
+                budget_calls=max(0, shares[index] - spent),
+                on_evaluation=lambda *_, state=state: run.tick(state),
+                should_stop=run.should_stop,
+            )
+        finally:
+            evaluator.close()
+        stopped_by = outcome.stopped_by
+        if stopped_by in ("asked", "interrupted"):
+            return stopped_by, state()
+    return stopped_by, {"target": len(targets)}
+
+
+def _shares(budget: int, parts: int) -> list[int]:
+    """Split a budget into whole shares that differ by at most one."""
+    return [budget * (part + 1) // parts - budget * part // parts for part in range(parts)]
+
+
+def _whole(value: object, most: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise CheckpointError(f"the saved state should hold a number up to {most}: {value!r}")
+    return value
