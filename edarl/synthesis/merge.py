@@ -29,6 +29,7 @@ _SAME_MEANING = (
     "slew_upper_threshold_pct_fall",
     "slew_derate_from_library",
 )
+_MOST_SHOWN = 10
 _SPACE = re.compile(r"\s+")
 
 
@@ -36,7 +37,7 @@ def clean_and_merge(texts: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
     """Give one Liberty text with the cells of all files and without a default wire load.
 
     The first file's header is kept; of the others the cells are taken, and the table templates
-    that the first lacks.
+    that the first lacks. A template that is another one in a later file gets a new name there.
 
     Args:
         texts: (what to call the file in errors, its text), at least one.
@@ -45,54 +46,73 @@ def clean_and_merge(texts: Sequence[tuple[str, str]]) -> tuple[str, str | None]:
         The text, and the name of the default wire load that was taken out of it, or None.
 
     Raises:
-        LibraryError: A file is not Liberty, the files disagree on units or thresholds, define one
-            template in two ways, or hold one cell twice; everything found is listed.
+        LibraryError: A file is not Liberty, the files disagree on units or thresholds, or one cell
+            stands in two of them; everything found is listed.
     """
     (source, text), *others = texts
     first = parse_liberty(text, source=source)
     wire_load = first.get(WIRE_LOAD_CHOICES[0])
     if not others:
         return _without_wire_load(text, first), wire_load
-    additions: list[str] = []
-    problems: list[str] = []
-    owner = {cell.arguments: source for cell in first.children("cell")}
-    templates = {
-        (group.name, group.arguments): _squeezed(text, group) for group in _templates(first)
-    }
-    definitions = {_words(attribute.arguments) for attribute in _definitions(first)}
-    for other_source, other_text in others:
-        other = parse_liberty(other_text, source=other_source)
-        problems.extend(_disagreements(source, first, other_source, other))
-        for attribute in _definitions(other):
-            if _words(attribute.arguments) not in definitions:
-                definitions.add(_words(attribute.arguments))
-                additions.append(other_text[attribute.start : attribute.end])
-        for group in _templates(other):
-            key = (group.name, group.arguments)
-            squeezed = _squeezed(other_text, group)
-            if key not in templates:
-                templates[key] = squeezed
-                additions.append(other_text[group.start : group.end])
-            elif templates[key] != squeezed:
-                problems.append(
-                    f"{other_source}, line {group.line}: {group.name} "
-                    f"({', '.join(group.arguments)}) differs from the one of the same name before"
-                )
-        for cell in other.children("cell"):
-            if cell.arguments in owner:
-                problems.append(
-                    f"{other_source}, line {cell.line}: cell {', '.join(cell.arguments)} is in "
-                    f"{owner[cell.arguments]} already"
-                )
-            owner[cell.arguments] = other_source
-            additions.append(other_text[cell.start : cell.end])
-    if problems:
-        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise LibraryError(
-            "these files do not make one library:\n  " + "\n  ".join(problems[:10]) + more
-        )
+    merger = _Merger(source, text, first)
+    for number, (other_source, other_text) in enumerate(others, start=2):
+        merger.add(number, other_source, other_text)
+    if merger.problems:
+        shown, hidden = merger.problems[:_MOST_SHOWN], merger.problems[_MOST_SHOWN:]
+        more = f"\n  and {len(hidden)} more" if hidden else ""
+        raise LibraryError("these files do not make one library:\n  " + "\n  ".join(shown) + more)
     head = _without_wire_load(text[: first.end - 1], first)
-    return head + "\n" + "\n\n".join(additions) + "\n" + text[first.end - 1 :], wire_load
+    parts = [head, "\n\n".join(merger.additions), text[first.end - 1 :]]
+    return "\n".join(parts), wire_load
+
+
+class _Merger:
+    """What later files add to a first one, and what speaks against it."""
+
+    def __init__(self, source: str, text: str, first: Group) -> None:
+        self.source = source
+        self.first = first
+        self.additions: list[str] = []
+        self.problems: list[str] = []
+        self.owner = {cell.arguments: source for cell in first.children("cell")}
+        self.templates = {_key(group): _squeezed(text, group) for group in _templates(first)}
+        self.definitions = {attribute.arguments for attribute in _definitions(first)}
+
+    def add(self, number: int, source: str, text: str) -> None:
+        """Add a file's cells, and what they need of its header."""
+        library = parse_liberty(text, source=source)
+        self.problems.extend(_disagreements(self.source, self.first, source, library))
+        for attribute in _definitions(library):
+            if attribute.arguments not in self.definitions:
+                self.definitions.add(attribute.arguments)
+                self.additions.append(text[attribute.start : attribute.end])
+        renamed = self._add_templates(number, text, library)
+        for cell in library.children("cell"):
+            if cell.arguments in self.owner:
+                self.problems.append(
+                    f"{source}, line {cell.line}: cell {', '.join(cell.arguments)} is in "
+                    f"{self.owner[cell.arguments]} already"
+                )
+            self.owner[cell.arguments] = source
+            self.additions.append(_rename(text[cell.start : cell.end], renamed))
+
+    def _add_templates(self, number: int, text: str, library: Group) -> dict[str, str]:
+        """Add the templates that are not there yet; give the new names of those that differ."""
+        templates = [(_key(group), _squeezed(text, group), group) for group in _templates(library)]
+        differing = {
+            key[1]
+            for key, squeezed, _ in templates
+            if self.templates.get(key, squeezed) != squeezed
+        }
+        renamed = {name: f"{name}__{number}" for name in differing}
+        for key, squeezed, group in templates:
+            written = text[group.start : group.end]
+            if key[1] in renamed:
+                self.additions.append(_rename(written, renamed))
+            elif key not in self.templates:
+                self.templates[key] = squeezed
+                self.additions.append(written)
+        return renamed
 
 
 def _without_wire_load(text: str, library: Group) -> str:
@@ -127,19 +147,24 @@ def _equal(one: str, other: str) -> bool:
 
 
 def _templates(library: Group) -> list[Group]:
-    return [
-        group
-        for group in library.groups
-        if group.name.endswith("_template") or group.name == "normalized_driver_waveform"
-    ]
+    return [group for group in library.groups if group.name.endswith("_template")]
+
+
+def _key(template: Group) -> tuple[str, str]:
+    return template.name, " ".join(template.arguments)
+
+
+def _rename(text: str, renamed: dict[str, str]) -> str:
+    """Replace the names of templates where a table or a template names one."""
+    if not renamed:
+        return text
+    names = "|".join(re.escape(name) for name in sorted(renamed, key=len, reverse=True))
+    use = re.compile(rf'(\b(?!(?:cell|pin|pg_pin|bus)\b)\w+\s*\(\s*"?)({names})("?\s*\)\s*\{{)')
+    return use.sub(lambda match: match[1] + renamed[match[2]] + match[3], text)
 
 
 def _definitions(library: Group) -> list[Attribute]:
     return [attribute for attribute in library.attributes if attribute.name == "define"]
-
-
-def _words(arguments: tuple[str, ...]) -> str:
-    return " ".join(arguments)
 
 
 def _squeezed(text: str, group: Group) -> str:

@@ -326,17 +326,44 @@ def test_files_that_do_not_belong_together_are_refused_with_every_reason(tmp_pat
     names = list(tiny.GATES)
     first = tiny.library(gates(names))
     second = tiny.library(
-        gates(names[:1]),
-        units='time_unit : "1ps"; capacitive_load_unit (1, pf);',
-        grid="0.001, 0.6",
+        gates(names[:1]), units='time_unit : "1ps"; capacitive_load_unit (1, pf);'
     ).replace("nom_voltage : 1.1", "nom_voltage : 0.7")
     with pytest.raises(LibraryError) as caught:
         add_library("bad", parts(tmp_path, first, second))
     message = str(caught.value)
     assert "its units differ from those of" in message
     assert "`nom_voltage` is 0.7, but 1.1 in" in message
-    assert "lu_table_template (grid) differs from the one of the same name" in message
     assert f"cell {names[0]} is in {tmp_path}/part0.lib already" in message
+
+
+def test_a_template_that_differs_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    names = list(tiny.GATES)
+    texts = [
+        tiny.library(gates(names[:3])),
+        tiny.library(gates(names[3:6]), grid="0.001, 0.6"),
+        tiny.library(gates(names[6:])),
+    ]
+    library = add_library("three", parts(tmp_path, *texts))
+    merged = parse_liberty(
+        library.liberty_path.read_text(),
+        source="merged",
+        descend=["library", "lu_table_template", "cell", "pin", "timing"],
+    )
+    grids = {group.arguments[0]: group for group in merged.children("lu_table_template")}
+    assert {name: grid.arguments_of("index_2") for name, grid in grids.items()} == {
+        "grid": ("0.001, 0.5",),
+        "grid__2": ("0.001, 0.6",),
+    }
+    used = {
+        cell.arguments[0]: {
+            table.arguments[0]
+            for pin in cell.children("pin")
+            for timing in pin.children("timing")
+            for table in timing.groups
+        }
+        for cell in merged.children("cell")
+    }
+    assert used == {name: {"grid__2" if name in names[3:6] else "grid"} for name in names}
 
 
 def test_a_library_needs_a_file() -> None:
