@@ -13,6 +13,7 @@ from edarl.envs.encoding import (
     encode_observation,
     legal_actions,
     move_to_action,
+    target_at,
     target_position,
 )
 from edarl.envs.environment import MOPrefixCircuitEnv, PrefixCircuitEnv
@@ -28,6 +29,7 @@ __all__ = [
     "encode_observation",
     "legal_actions",
     "move_to_action",
+    "target_at",
     "target_position",
 ]
 

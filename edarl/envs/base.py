@@ -21,6 +21,7 @@ from edarl.envs.encoding import (
     action_to_move,
     encode_observation,
     legal_actions,
+    target_at,
     target_position,
 )
 from edarl.envs.judge import EvaluatorDescription, Judge
@@ -256,17 +257,16 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
     def _new_aim(self, asked_ps: float | None) -> _Aim:
         objective = self._judge.objective
         target_ps = _checked_target(asked_ps) if asked_ps is not None else self._target_ps
-        span_ps = objective.target_range_ps
+        targets_ps = objective.targets_ps
         if target_ps == "sample":
-            if span_ps is None:
+            if targets_ps is None:
                 raise ConfigError(
-                    f"targets can be sampled only where the objective has a range of targets; "
+                    f"targets can be sampled only where the objective has fixed targets; "
                     f"{type(objective).__name__} has none: give `target_ps` a number or None"
                 )
-            low, high = np.log(span_ps)
-            target_ps = float(np.exp(self.np_random.uniform(low, high)))
+            target_ps = target_at(self.np_random.uniform(), targets_ps)
         assert not isinstance(target_ps, str)
-        return _Aim(target_ps, target_position(target_ps, span_ps), objective.weights(target_ps))
+        return _Aim(target_ps, target_position(target_ps, targets_ps), objective.weights(target_ps))
 
     def _current(self) -> _State:
         if self._state is None:
@@ -283,7 +283,7 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
         assert aim is not None
         info = {
             "design": state.evaluation.design,
-            "graph": state.design.graph.text,
+            "graph": state.design.graph,
             "evaluation": answer,
             "evaluation_failed": False,
             "illegal_action": False,

@@ -6,6 +6,7 @@ Letters in shapes: N width of the graph, C feature planes, A = 2 N N actions.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "encode_observation",
     "legal_actions",
     "move_to_action",
+    "target_at",
     "target_position",
 ]
 
@@ -107,18 +109,22 @@ def move_to_action(move: Move, width: int) -> int:
     return (width * width if kind == "delete" else 0) + msb * width + lsb
 
 
-def target_position(target_ps: float | None, range_ps: tuple[float, float] | None) -> float:
-    """Give where a delay target lies in a range: 0 at its tight end, 1 at its loose end.
+def target_position(target_ps: float | None, targets_ps: Sequence[float] | None) -> float:
+    """Give where a delay target lies among fixed targets: 0 at the tightest, 1 at the loosest.
 
-    Logarithmic in between, because that is how targets are spaced; a target outside counts as the
-    nearest end. Without a target or a range it is 0.
+    The fixed targets are equally far apart, linear in between; a target outside counts as the
+    nearest end. Without a target, or with fewer than two fixed ones, it is 0.
 
-    Example: in a range of 300 to 600 ps the target 424 ps has position 0.5.
+    Example: among 300, 400 and 600 ps the target 400 ps has position 0.5 and 500 ps has 0.75.
     """
-    if target_ps is None or range_ps is None or range_ps[1] <= range_ps[0]:
+    if target_ps is None or targets_ps is None or len(targets_ps) < 2:
         return 0.0
-    position = math.log(target_ps / range_ps[0]) / math.log(range_ps[1] / range_ps[0])
-    return min(1.0, max(0.0, position))
+    return float(np.interp(target_ps, targets_ps, np.linspace(0.0, 1.0, len(targets_ps))))
+
+
+def target_at(position: float, targets_ps: Sequence[float]) -> float:
+    """Give the delay target in picoseconds at a position; the inverse of `target_position`."""
+    return float(np.interp(position, np.linspace(0.0, 1.0, len(targets_ps)), targets_ps))
 
 
 def _levels_and_fanouts(

@@ -40,7 +40,7 @@ class PrefixCircuitEnv(PrefixEnv):
     Example: in the ripple graph of width 4, ``node`` is 1 on the diagonal and in column 0,
     ``level`` of node (3, 0) is log2(1 + 3) / log2(4) = 1, ``fanout`` of node (2, 0) is
     log2(1 + 1) / log2(4) = 0.5, ``addable`` is 1 at (2, 1), (3, 1) and (3, 2). With fixed targets
-    from 300 to 600 ps, a target of 424 ps fills the last plane with 0.5.
+    300, 400 and 600 ps, a target of 500 ps fills the last plane with 0.75.
 
     ## Reward Space
     One number: ``weights @ (costs before - costs after)``, about 0.01 to 0.1 for a good move with
@@ -56,7 +56,7 @@ class PrefixCircuitEnv(PrefixEnv):
     included.
 
     ## Information
-    - ``design``, ``graph``: digest and compact text of the current design.
+    - ``design``, ``graph``: the current design's digest and its `PrefixGraph`.
     - ``evaluation``: what is known of the current design; its ``calls`` and ``cache_hits`` are what
       this very step cost (both 0 after an illegal action).
     - ``costs``, ``weights``, ``cost``: the cost vector, the weights, and their product.
@@ -77,8 +77,8 @@ class PrefixCircuitEnv(PrefixEnv):
     - ``frame``: the targets and scales; default: the objective's, or measured at the first reset
       from the regular structures and shared by all environments with an equal description.
     - ``targets``: number of fixed targets of a measured frame, where the evaluator has none.
-    - ``target_ps``: the delay target; a number; ``"sample"`` draws one per episode, uniformly in
-      its logarithm over the fixed targets; None means the whole curve.
+    - ``target_ps``: the delay target; a number; ``"sample"`` draws one per episode, between
+      any two neighbouring fixed targets equally often; None means the whole curve.
     - ``starts``: a structure's name, a graph or its text, a sequence of these (one is drawn per
       episode), or a function from a random generator to a graph. Default: ripple and Sklansky.
     - ``max_steps``: steps per episode.

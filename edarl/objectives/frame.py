@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edarl.errors import ConfigError, ToolError
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.objectives.fronts import Box, areas_at, non_dominated
@@ -96,12 +98,12 @@ class Frame:
     def box(self) -> Box:
         """Give a hypervolume box for circuits that have no published one.
 
-        A quarter larger than the regular front in both directions: its largest area, and its last
-        delay or the last target, whichever is larger.
+        1.25 times the largest area on the regular front and 2.5 times its smallest delay. That is
+        about what published boxes for adders are; the loose tail of ripple carries, which would
+        fill any box that holds it, stays outside.
         """
         front = self.regular_front()
-        delay_ps = max(front[-1].delay_ps, self.targets_ps[-1])
-        return Box(area_um2=1.25 * front[0].area_um2, delay_ps=1.25 * delay_ps)
+        return Box(area_um2=1.25 * front[0].area_um2, delay_ps=2.5 * front[0].delay_ps)
 
     def to_json(self) -> str:
         """Give the frame as JSON."""
@@ -191,12 +193,13 @@ def measure_frame(
 ) -> Frame:
     """Evaluate the regular structures and derive the targets and scales of a problem.
 
-    First every structure is sized as fast and as small as it gets. The targets are spaced
-    geometrically (denser where it is tight) from the delay of the fastest structure to the delay at
-    which the smallest is reached, rounded up to four digits; then every structure is sized for
-    each of them. In a library with one drive strength, or a model without sizes, a structure has
-    one point whatever it is sized for, and the targets still span the range from the fastest
-    structure to the smallest.
+    First every structure is sized as fast and as small as it gets. The targets run from the delay
+    of the fastest structure to the delay at which the smallest is reached. In between they lie
+    where the front of these first points has lost equal shares of area (interpolated in the
+    logarithms, rounded up to four digits): that is dense at the tight end, where little delay buys
+    much area, and sparse where ripple carries take over. Then every structure is sized for each
+    target. In a library with one drive strength, or a model without sizes, a structure has one
+    point whatever it is sized for; the targets still span the structures.
 
     Args:
         circuit: The circuit.
@@ -292,9 +295,20 @@ def _evaluate(
 
 
 def _spaced(front: Sequence[Point], count: int) -> tuple[float, ...]:
-    first = front[0].delay_ps
-    last = max(front[-1].delay_ps, NARROWEST_RANGE * first)
-    return tuple(_rounded_up(first * (last / first) ** (k / (count - 1))) for k in range(count))
+    """Place targets along a front so that each step to the next saves the same share of area."""
+    first, last = front[0], front[-1]
+    shares = np.linspace(0.0, 1.0, count)
+    log_delay_ps = np.interp(
+        np.log(first.area_um2) + shares * np.log(last.area_um2 / first.area_um2),
+        [np.log(point.area_um2) for point in reversed(front)],
+        [np.log(point.delay_ps) for point in reversed(front)],
+    )
+    placed = tuple(_rounded_up(float(delay_ps)) for delay_ps in np.exp(log_delay_ps))
+    if placed[-1] >= NARROWEST_RANGE * placed[0] and len(set(placed)) == count:
+        return placed
+    # The structures hardly differ, or area falls off a cliff that leaves no room for targets.
+    step = max(last.delay_ps / first.delay_ps, NARROWEST_RANGE) ** (1 / (count - 1))
+    return tuple(_rounded_up(first.delay_ps * step**index) for index in range(count))
 
 
 def _rounded_up(delay_ps: float) -> float:

@@ -112,26 +112,25 @@ def gain(points: Iterable[AreaDelay], regular: Iterable[AreaDelay], box: Box) ->
     """Give how much of what the regular structures leave was won: 0 nothing, 1 their ideal corner.
 
     ``(HV(points) - HV(regular)) / (HV(ideal corner of regular) - HV(regular))`` in the same box.
-    The ideal corner is the one point that is as small as the smallest regular structure and as fast
-    as the fastest. Negative when the points are worse than the regular structures; above 1 only
-    for points that leave the regular ranges of area or delay.
+    The ideal corner is the one point that is as small as the smallest regular structure inside the
+    box and as fast as the fastest. Negative when the points are worse than the regular structures;
+    above 1 only for points that are smaller or faster than all of them.
 
     Returns:
         The gain, or None when the regular front is its own ideal corner, so nothing is left.
 
     Raises:
-        ConfigError: There are no regular points, or their ideal corner lies outside the box.
+        ConfigError: There is no regular point inside the box.
     """
-    union = list(regular)
-    area_um2, delay_ps = ideal_corner(union)
-    if area_um2 >= box.area_um2 or delay_ps >= box.delay_ps:
+    inside = [p for p in regular if p.area_um2 < box.area_um2 and p.delay_ps < box.delay_ps]
+    if not inside:
         raise ConfigError(
-            f"the box should contain the ideal corner of the regular structures, "
-            f"{area_um2:g} um2 at {delay_ps:g} ps, actual box: {box.area_um2:g} um2 x "
-            f"{box.delay_ps:g} ps"
+            f"the box should contain regular points, actual: none within "
+            f"{box.area_um2:g} um2 x {box.delay_ps:g} ps"
         )
+    area_um2, delay_ps = ideal_corner(inside)
     ideal = (1 - area_um2 / box.area_um2) * (1 - delay_ps / box.delay_ps)
-    reached = hypervolume(union, box)
+    reached = hypervolume(inside, box)
     left = ideal - reached
     if left <= 1e-12 * ideal:
         return None

@@ -33,8 +33,8 @@ class Objective(Protocol):
         """The name of each component, for logs."""
 
     @property
-    def target_range_ps(self) -> tuple[float, float] | None:
-        """The delay targets it can be asked for, in picoseconds; None when it knows no targets."""
+    def targets_ps(self) -> tuple[float, ...] | None:
+        """Its fixed delay targets in picoseconds, rising; None when it knows no targets."""
 
     def costs(self, evaluation: Evaluation) -> Float[np.ndarray, " k"]:
         """Give the cost vector: lower is better, about 1 for a regular structure.
@@ -82,9 +82,9 @@ class AreaAtTargets:
         return (*(f"area_at_{target:g}ps" for target in self.frame.targets_ps), "best_delay")
 
     @property
-    def target_range_ps(self) -> tuple[float, float] | None:
-        """The first and the last fixed target, in picoseconds."""
-        return self.frame.targets_ps[0], self.frame.targets_ps[-1]
+    def targets_ps(self) -> tuple[float, ...] | None:
+        """The fixed targets in picoseconds."""
+        return self.frame.targets_ps
 
     def costs(self, evaluation: Evaluation) -> Float[np.ndarray, " k"]:
         """Give the K - 1 normalised areas and the normalised best delay.
@@ -133,7 +133,7 @@ class ScalarAtTarget:
         return (f"cost_at_{self.target_ps:g}ps",)
 
     @property
-    def target_range_ps(self) -> tuple[float, float] | None:
+    def targets_ps(self) -> tuple[float, ...] | None:
         """None: the target is fixed."""
         return None
 
@@ -188,7 +188,7 @@ class PrefixRLObjective:
         return ("area", "delay")
 
     @property
-    def target_range_ps(self) -> tuple[float, float] | None:
+    def targets_ps(self) -> tuple[float, ...] | None:
         """None: weights take the place of targets."""
         return None
 

@@ -11,6 +11,7 @@ from edarl.envs import (
     encode_observation,
     legal_actions,
     move_to_action,
+    target_at,
     target_position,
 )
 from edarl.errors import ConfigError
@@ -60,7 +61,7 @@ def test_the_documented_example():
     assert planes["level"][3, 0] == 1.0
     assert planes["fanout"][2, 0] == 0.5
     assert [tuple(cell) for cell in np.argwhere(planes["addable"])] == [(2, 1), (3, 1), (3, 2)]
-    assert target_position(424.26, (300.0, 600.0)) == pytest.approx(0.5, abs=1e-4)
+    assert target_position(500.0, (300.0, 400.0, 600.0)) == pytest.approx(0.75)
 
 
 def test_a_design_looks_like_its_graph_and_each_call_gives_a_new_array():
@@ -100,10 +101,20 @@ def test_actions_and_moves_outside_the_grid_are_refused():
         move_to_action(Move("add", 8, 1), 8)
 
 
-def test_target_positions():
-    span = (300.0, 600.0)
-    assert target_position(300.0, span) == 0.0
-    assert target_position(600.0, span) == pytest.approx(1.0)
-    assert (target_position(10.0, span), target_position(9000.0, span)) == (0.0, 1.0)
-    assert (target_position(None, span), target_position(400.0, None)) == (0.0, 0.0)
-    assert target_position(400.0, (400.0, 400.0)) == 0.0
+TARGETS = (300.0, 400.0, 600.0)
+
+
+def test_fixed_targets_are_equally_far_apart_and_the_ends_are_the_ends():
+    assert [target_position(target, TARGETS) for target in TARGETS] == [0.0, 0.5, 1.0]
+    assert (target_position(10.0, TARGETS), target_position(9000.0, TARGETS)) == (0.0, 1.0)
+
+
+def test_without_a_target_or_a_choice_of_targets_the_position_is_0():
+    assert (target_position(None, TARGETS), target_position(400.0, None)) == (0.0, 0.0)
+    assert target_position(400.0, (400.0,)) == 0.0
+    assert target_at(0.7, (400.0,)) == 400.0
+
+
+@given(st.floats(0, 1))
+def test_target_at_is_the_inverse_of_target_position(position):
+    assert target_position(target_at(position, TARGETS), TARGETS) == pytest.approx(position)

@@ -53,8 +53,17 @@ def test_targets_run_from_the_fastest_structure_to_where_the_smallest_is_reached
     assert frame.targets_ps[0] == 36.0
     assert frame.targets_ps[-1] == 2 * 15 * 9.0
     assert frame.delay_scale_ps == 36.0
+
+
+def test_each_target_saves_the_same_share_of_regular_area():
+    # Two structures without sizes: the front is a straight line in the logarithms.
+    frame = analytical_frame(Circuit("adder", 8), structures=("kogge_stone", "ripple"))
+    assert [(p.delay_ps, p.area_um2) for p in frame.regular_front()] == [(4.5, 17.0), (10.0, 7.0)]
     ratios = [b / a for a, b in zip(frame.targets_ps, frame.targets_ps[1:], strict=False)]
-    assert ratios == pytest.approx([7.5 ** (1 / 3)] * 3, rel=1e-3)
+    assert ratios == pytest.approx([(10.0 / 4.5) ** (1 / 3)] * 3, rel=1e-3)
+    # With Sklansky, 12 nodes at 6, the front is steeper at the tight end, and so are the targets.
+    three = analytical_frame(Circuit("adder", 8), structures=("kogge_stone", "sklansky", "ripple"))
+    assert three.targets_ps[1:3] < frame.targets_ps[1:3]
 
 
 def test_scales_make_the_regular_structures_cost_about_one():
@@ -82,7 +91,7 @@ def test_circuits_without_propagate_signals_are_measured_once():
 def test_without_sizes_targets_still_span_the_structures():
     frame = analytical_frame(Circuit("adder", 8))
     # Kogge-Stone 17 nodes at 4.5, ripple 7 nodes at 10.
-    assert frame.targets_ps == (4.5, 5.873, 7.664, 10.0)
+    assert (frame.targets_ps[0], frame.targets_ps[-1]) == (4.5, 10.0)
     assert all(len(curve.points) == 1 for curve in frame.regular)
     assert frame.regular_area_um2(10.0) == 7.0
     assert frame.regular_area_um2(4.0) is None
@@ -102,11 +111,11 @@ def test_given_targets_are_kept_even_where_nothing_reaches_them():
     assert tight.area_scale_um2 == tight.regular_front()[0].area_um2
 
 
-def test_the_box_holds_the_whole_regular_front():
+def test_the_box_holds_the_tight_part_of_the_regular_front():
     frame = sized_frame()
-    box = frame.box()
-    front = frame.regular_front()
-    assert all(p.area_um2 < box.area_um2 and p.delay_ps < box.delay_ps for p in front)
+    box, front = frame.box(), frame.regular_front()
+    assert box.delay_ps == 2.5 * 36.0
+    assert box.area_um2 == 1.25 * front[0].area_um2
     assert 0.1 < hypervolume(front, box) < 1
 
 

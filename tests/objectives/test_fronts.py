@@ -109,11 +109,18 @@ def test_gain_is_none_when_nothing_is_left_to_win():
     assert gain(points((1, 1)), points((2, 2), (3, 5)), TEN) is None
 
 
-def test_gain_refuses_a_box_that_leaves_the_ideal_corner_out():
-    with pytest.raises(ConfigError, match=r"contain the ideal corner .*2 um2 at 2 ps"):
+def test_regular_points_outside_the_box_do_not_move_the_ideal_corner():
+    ours = points((3, 3))
+    assert gain(ours, [*REGULAR, *points((12, 1))], TEN) == gain(ours, REGULAR, TEN)
+
+
+def test_gain_refuses_a_box_without_regular_points():
+    with pytest.raises(ConfigError, match="actual: none within 10 um2 x 1 ps"):
         gain(REGULAR, REGULAR, Box(10.0, 1.0))
-    with pytest.raises(ConfigError, match="at least one point"):
+    with pytest.raises(ConfigError, match="should contain regular points"):
         gain(REGULAR, [], TEN)
+    with pytest.raises(ConfigError, match="at least one point"):
+        ideal_corner([])
 
 
 @given(some_points, some_points)

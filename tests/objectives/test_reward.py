@@ -120,7 +120,7 @@ def test_costs_are_the_normalised_areas_and_the_normalised_best_delay():
     objective = AreaAtTargets(FRAME)
     assert objective.names == ("area_at_200ps", "area_at_300ps", "area_at_500ps", "best_delay")
     assert objective.costs(CURVE) == pytest.approx([1.2, 1.0, 0.8, 1.0])
-    assert objective.target_range_ps == (200.0, 500.0)
+    assert objective.targets_ps == FRAME.targets_ps
 
 
 def test_an_unreachable_target_is_no_failure():
