@@ -21,8 +21,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +39,8 @@ __all__ = [
     "run_tool",
     "tail",
     "tool_versions",
+    "working_folder",
+    "write_file",
 ]
 
 _LAUNCHER = Path(__file__).with_name("_launcher.py")
@@ -237,6 +241,37 @@ def _failure(result: ToolResult, stem: str, memory_mb: int | None) -> ToolError:
     return ToolError(
         f"{message}; its log is {result.log}", command=shlex.join(result.command), log_tail=last
     )
+
+
+@contextmanager
+def working_folder(workdir: Path | None) -> Iterator[Path]:
+    """Give the folder to work in: the given one, or a new one that is removed afterwards.
+
+    Raises:
+        ToolError: It could not be made.
+    """
+    if workdir is None:
+        # Removing it may fail when a killed program is still being taken down.
+        with tempfile.TemporaryDirectory(prefix="edarl-", ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"the folder {workdir} could not be made: {error}") from error
+    yield workdir
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what a tool is to read.
+
+    Raises:
+        ToolError: It could not be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ToolError(f"{path} could not be written: {error}") from error
 
 
 @lru_cache(maxsize=1)

@@ -58,7 +58,7 @@ _REFUSED_WORDS = {
 _PRAGMA = re.compile(r"\b(?:translate_o(?:ff|n)|synthesis_o(?:ff|n)|full_case|parallel_case)\b")
 _HIDES_TEXT = re.compile(r'["`]|//|/\*|\*/')
 _MOST_LISTED = 8
-_ERROR = re.compile(r"^(?:.*: )?ERROR: .*", re.MULTILINE)
+_ERROR = re.compile(r"^(?:.*: )?ERROR:.*", re.MULTILINE)
 
 
 def run_yosys(
