@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, SupportsInt
 
 import gymnasium as gym
 import numpy as np
@@ -215,12 +215,13 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
 
     # ---------------------------------------------------------------- one step
 
-    def _transition(self, action: int | np.integer[Any]) -> Transition:
+    def _transition(self, action: SupportsInt) -> Transition:
         """Make one move where it is legal and its result can be evaluated, else stay."""
         before = self._current()
-        move = action_to_move(int(action), self.circuit.leaves)
+        index = int(action)  # agents hand over NumPy scalars and arrays without axes
+        move = action_to_move(index, self.circuit.leaves)
         self._steps += 1
-        legal = bool(before.legal[int(action)])
+        legal = bool(before.legal[index])
         # What an illegal move costs is nothing, and the current design's own calls are counted.
         answer = replace(before.evaluation, calls=0, cache_hits=0)
         failure: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsInt
 
 import gymnasium as gym
 import numpy as np
@@ -91,9 +91,7 @@ class PrefixCircuitEnv(PrefixEnv):
 
     flat_by_default: ClassVar[bool] = True
 
-    def step(
-        self, action: int | np.integer[Any]
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: SupportsInt) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Make one move.
 
         Raises:
@@ -155,7 +153,7 @@ class MOPrefixCircuitEnv(PrefixEnv):
         return gym.spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
 
     def step(
-        self, action: int | np.integer[Any]
+        self, action: SupportsInt
     ) -> tuple[Observation, Float32[np.ndarray, " k"], bool, bool, dict[str, Any]]:
         """Make one move.
 

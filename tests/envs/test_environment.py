@@ -256,6 +256,14 @@ def test_unknown_reset_options_and_actions_are_refused():
         env.unwrapped.step(128)
 
 
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.array])
+def test_actions_of_every_integer_kind_are_understood(kind):
+    env = make(VECTOR, starts="ripple")
+    env.reset()
+    *_, info = env.step(kind(move_to_action(Move("add", 3, 2), 8)))
+    assert info["graph"].text == "8:3.2"
+
+
 def test_nothing_works_before_the_first_reset():
     env = make().unwrapped
     for use in (lambda: env.step(0), env.action_masks, lambda: env.design):
