@@ -6,7 +6,7 @@ must not: a mistake in the equations of a node should not hide in the reference 
 
 from __future__ import annotations
 
-from edarl.hdl.verilog import checked_module_name
+from edarl.hdl.verilog import checked_module_name, formula
 from edarl.prefix.circuits import Circuit, Port
 
 __all__ = ["behavioural_verilog"]
@@ -25,7 +25,7 @@ def behavioural_verilog(circuit: Circuit, module: str | None = None) -> str:
     name = checked_module_name(module or circuit.name)
     header = ",\n".join(f"  {_declaration(port, circuit)}" for port in circuit.ports())
     body = "".join(f"  {line}\n" for line in _body(circuit))
-    return f"// {circuit.entry.summary}\nmodule {name} (\n{header}\n);\n{body}endmodule\n"
+    return f"// {formula(circuit)}\nmodule {name} (\n{header}\n);\n{body}endmodule\n"
 
 
 def _declaration(port: Port, circuit: Circuit) -> str:

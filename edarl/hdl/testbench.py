@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edarl.errors import ConfigError
 from edarl.hdl.reference import behavioural_verilog
-from edarl.hdl.verilog import checked_module_name
+from edarl.hdl.verilog import checked_module_name, formula
 from edarl.prefix.circuits import Circuit
 
 __all__ = ["testbench_verilog"]
@@ -53,7 +53,7 @@ def testbench_verilog(
     is_exhaustive = input_bits <= exhaustive_bits
     stimulus = _exhaustive(circuit, input_bits) if is_exhaustive else _random(circuit, vectors)
     lines = (
-        f"// Self-checking testbench of {module} ({circuit.entry.summary}).",
+        f"// Self-checking testbench of {module} ({formula(circuit)}).",
         f"// Vectors: corners, then {'every input' if is_exhaustive else 'seeded random ones'}; "
         "ends with $fatal after a mismatch.",
         f"module {module}_tb;",

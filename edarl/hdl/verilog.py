@@ -17,7 +17,7 @@ import edarl
 from edarl.errors import ConfigError, NetlistError
 from edarl.hdl.equations import Cell, CellKind, Equations, Expression, equations, substitute
 from edarl.hdl.netlist import MappedNetlist, port_bits
-from edarl.prefix.circuits import Port
+from edarl.prefix.circuits import Circuit, Port
 from edarl.prefix.design import Design
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "SIMPLE_IDENTIFIER",
     "checked_module_name",
     "flat_statements",
+    "formula",
     "mapped_verilog",
     "structural_verilog",
 ]
@@ -113,6 +114,15 @@ def flat_statements(body: Equations) -> Iterator[tuple[str, Expression]]:
     yield from body.assigns
 
 
+def formula(circuit: Circuit) -> str:
+    """Give the circuit's one-line summary with what its carry-in option makes of it."""
+    plain, mark, option = circuit.entry.summary.partition(" (")
+    if mark:
+        return f"{plain} {option.removesuffix(')')}" if circuit.carry_in else plain
+    plain, mark, option = circuit.entry.summary.partition(", or ")
+    return f"{plain.partition(' = ')[0]} = {option}" if mark and circuit.carry_in else plain
+
+
 def checked_module_name(name: str) -> str:
     """Give the name back.
 
@@ -141,7 +151,7 @@ def _design_header(design: Design) -> str:
     live = len(design.live_nodes())
     unused = f" ({live} needed by the outputs)" if live != graph.size else ""
     lines = [
-        f"{circuit.name}: {circuit.entry.summary}, as a parallel prefix graph",
+        f"{circuit.name}: {formula(circuit)}, as a parallel prefix graph",
         "",
         f"circuit  {circuit.kind}, {circuit.width} bits",
         f"nodes    {graph.size}{unused}, depth {graph.depth}, largest fanout {graph.max_fanout}",

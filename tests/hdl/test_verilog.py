@@ -47,7 +47,11 @@ def test_structural_verilog_passes_its_testbench_on_every_input(
     assert "mismatch" not in ran.stdout
 
 
-@pytest.mark.parametrize("circuit", all_circuits(41)[::2], ids=lambda circuit: circuit.name)
+@pytest.mark.parametrize(
+    "circuit",
+    [c for c in all_circuits(41) if c.carry_out or c.entry.carry_out is None],
+    ids=lambda circuit: circuit.name,
+)
 def test_wide_structural_verilog_passes_random_vectors(circuit: Circuit, tmp_path: Path) -> None:
     design = random_design(circuit, Random(circuit.name))
     text = structural_verilog(design)
@@ -162,7 +166,7 @@ def test_hierarchical_verilog_names_nodes_by_their_span() -> None:
 def test_header_says_what_it_is() -> None:
     text = structural_verilog(SMALL, module="fast_adder")
     head = text[: text.index("\n\n")]
-    assert "adder_8: sum = a + b (+ cin), as a parallel prefix graph" in head
+    assert "adder_8: sum = a + b, as a parallel prefix graph" in head
     assert "adder, 8 bits" in head
     assert "11, depth 4, largest fanout 4" in head
     assert SMALL.graph.digest in head
