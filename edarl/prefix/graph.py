@@ -372,9 +372,11 @@ def _check_length(text: str) -> None:
 
 def _set_bits(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
     for msb, row in enumerate(rows):
-        for lsb in range(row.bit_length()):
-            if row >> lsb & 1:
-                yield msb, lsb
+        rest = row
+        while rest:
+            lowest = rest & -rest
+            yield msb, lowest.bit_length() - 1
+            rest ^= lowest
 
 
 def _to_grid(rows: Sequence[int], width: int | None = None) -> Bool[np.ndarray, "m n"]:

@@ -1,0 +1,328 @@
+"""The demonstration: an agent from scratch against the classics, annealing, random search, Yosys.
+
+Everybody is measured in the same library under the same constraint. The agent, annealing and random
+search start from the same two graphs and get the same number of evaluation calls; afterwards each
+front is sized in every flow, emitted, timed and proven in the same way.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edarl.errors import ConfigError
+from edarl.hdl.drawing import graph_svg
+from edarl.hdl.reference import behavioural_verilog
+from edarl.hdl.testbench import testbench_verilog
+from edarl.hdl.verilog import structural_verilog
+from edarl.metrics import Constraint, Point
+from edarl.objectives.frame import Frame
+from edarl.objectives.fronts import areas_at, hypervolume
+from edarl.prefix.circuits import Circuit
+from edarl.runs.config import Method, RunConfig, read_config
+from edarl.runs.directory import RunDirectory, machine_name, versions
+from edarl.runs.execute import Run, RunProgress, RunResult, proof_record, run_frame
+from edarl.runs.plot import Series, plot_fronts
+from edarl.store import Store
+from edarl.synthesis.baseline import yosys_adder_baseline
+from edarl.synthesis.confirm import Confirmed
+from edarl.synthesis.flows import BEST
+from edarl.synthesis.library import load_library
+from edarl.synthesis.prove import prove_verilog
+
+__all__ = ["COMPETITORS", "DemoResult", "DemoRow", "run_demo"]
+
+COMPETITORS: Sequence[Method] = ("agent", "anneal", "random")
+"""Who searches, in the order they run; each gets the same budget, starts and seed."""
+
+_TARGETS = 3
+_DELAYS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One line of the comparison: the smallest area of everybody at one delay.
+
+    Attributes:
+        delay_ps: The delay to meet, in picoseconds.
+        areas_um2: Area by name; None where nobody of that name meets the delay.
+    """
+
+    delay_ps: float
+    areas_um2: dict[str, float | None]
+
+    @property
+    def winners(self) -> list[str]:
+        """Everybody with the smallest area, within a hundredth of a percent."""
+        found = {name: area for name, area in self.areas_um2.items() if area is not None}
+        least = min(found.values(), default=0.0)
+        return [name for name, area in found.items() if area <= 1.0001 * least]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demonstration found.
+
+    Attributes:
+        circuit: The circuit.
+        library: The library's name.
+        constraint: Driver and load.
+        frame: The classic structures, in every flow.
+        yosys: What Yosys makes of ``a + b``.
+        runs: The result of each competitor.
+        rows: The comparison at equal delay.
+        hypervolumes: Share of the frame's box that each one's front dominates.
+        best: The design that is shown: the agent's with the largest saving against the classics if
+            it has one, else the best of anybody.
+        best_by: Who found it.
+        files: What was written, with one line each.
+    """
+
+    circuit: Circuit
+    library: str
+    constraint: Constraint
+    frame: Frame
+    yosys: tuple[Point, ...]
+    runs: dict[str, RunResult]
+    rows: tuple[DemoRow, ...]
+    hypervolumes: dict[str, float]
+    best: Confirmed
+    best_by: str
+    files: dict[Path, str]
+
+
+def run_demo(
+    folder: Path,
+    *,
+    width: int,
+    library: str,
+    budget_calls: int,
+    seed: int,
+    on_stage: Callable[[str], None],
+    on_progress: Callable[[str, RunProgress], None],
+) -> DemoResult:
+    """Run the demonstration and write its results into a folder.
+
+    Args:
+        folder: Where to write; results of an earlier demonstration there are replaced.
+        width: Width of the adder in bits, at least 4.
+        library: An installed library, or a Liberty file.
+        budget_calls: Evaluation calls of each competitor.
+        seed: The one seed.
+        on_stage: Told what begins.
+        on_progress: Told how far each competitor is.
+
+    Raises:
+        ConfigError: The folder holds something else, or an argument is out of range.
+        EdarlError: A tool or the library failed.
+    """
+    _clear(folder)
+    common: dict[str, Any] = {
+        "width": width,
+        "library": library,
+        "budget_calls": budget_calls,
+        "seed": seed,
+        "starts": "scratch",
+        "targets": _TARGETS,
+    }
+    config = read_config(**common)
+    circuit = config.problem()
+    on_stage("the classic structures, in every flow")
+    frame = run_frame(config, flow=BEST)
+    on_stage("what Yosys makes of a + b")
+    yosys = tuple(
+        yosys_adder_baseline(circuit, load_library(library), frame.constraint, frame.targets_ps)
+    )
+    runs: dict[str, RunResult] = {}
+    with Store.open(folder / "edarl.db") as store:
+        for method in COMPETITORS:
+            on_stage(method)
+            chosen = read_config(**common, method=method, targets_ps=frame.targets_ps)
+            runs[method] = _compete(chosen, folder, store, on_progress)
+            if runs[method].stopped_by == "interrupted":
+                break
+    points = _points_by_name(frame, yosys, runs)
+    rows = _compare(points, frame)
+    best, best_by = _choose(runs, frame)
+    box = frame.box()
+    result = DemoResult(
+        circuit=circuit,
+        library=library,
+        constraint=frame.constraint,
+        frame=frame,
+        yosys=yosys,
+        runs=runs,
+        rows=rows,
+        hypervolumes={name: hypervolume(found, box) for name, found in points.items()},
+        best=best,
+        best_by=best_by,
+        files={},
+    )
+    on_stage("writing the results")
+    result.files.update(_write(folder, result))
+    return result
+
+
+def _compete(
+    config: RunConfig,
+    folder: Path,
+    store: Store,
+    on_progress: Callable[[str, RunProgress], None],
+) -> RunResult:
+    directory = RunDirectory.create(config, folder / "runs" / config.method)
+    return Run(
+        directory,
+        store=store,
+        on_progress=lambda progress: on_progress(config.method, progress),
+    ).execute()
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demonstration left; refuse a folder with anything else in it."""
+    mark = folder / "edarl.db"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise ConfigError(
+            f"{folder} should be empty, new, or hold an earlier demonstration; name another folder"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder}: {error}") from error
+
+
+def _points_by_name(
+    frame: Frame, yosys: tuple[Point, ...], runs: dict[str, RunResult]
+) -> dict[str, list[Point]]:
+    points: dict[str, list[Point]] = {
+        "classic": list(frame.regular_front()),
+        "yosys a+b": list(yosys),
+    }
+    for name, result in runs.items():
+        points[name] = [entry.point for entry in result.confirmed]
+    return points
+
+
+def _compare(points: dict[str, list[Point]], frame: Frame) -> tuple[DemoRow, ...]:
+    """Compare at delays spread evenly in ratio from the fastest classic to the smallest."""
+    front = frame.regular_front()
+    first, last = front[0].delay_ps, front[-1].delay_ps
+    ratio = last / first
+    delays = [first * ratio ** (step / (_DELAYS - 1)) for step in range(_DELAYS)]
+    areas = {name: areas_at(found, delays) for name, found in points.items()}
+    return tuple(
+        DemoRow(delay, {name: areas[name][index] for name in points})
+        for index, delay in enumerate(delays)
+    )
+
+
+def _choose(runs: dict[str, RunResult], frame: Frame) -> tuple[Confirmed, str]:
+    """Choose the design to show: the largest saving, the agent's own first."""
+    ranked: list[tuple[bool, float, str, Confirmed]] = []
+    for name, result in runs.items():
+        for entry in result.confirmed:
+            regular = frame.regular_area_um2(entry.point.delay_ps)
+            if regular is not None:
+                share = 1 - entry.point.area_um2 / regular
+                ranked.append((name == "agent" and share > 0, share, name, entry))
+    if not ranked:
+        raise ConfigError("nothing that was found could be confirmed; see the log")
+    _, _, name, best = max(ranked, key=lambda row: (row[0], row[1], row[3].sha256))
+    return best, name
+
+
+def _write(folder: Path, result: DemoResult) -> dict[Path, str]:
+    design, circuit = result.best.design, result.circuit
+    structural = structural_verilog(design)
+    proof = prove_verilog(structural, circuit)
+    texts = {
+        f"{circuit.name}.v": (structural, "structural Verilog of the best design, proven"),
+        f"{circuit.name}_netlist.v": (result.best.verilog, "its netlist of library cells, proven"),
+        f"{circuit.name}_reference.v": (behavioural_verilog(circuit), "what it was proven against"),
+        f"{circuit.name}_testbench.v": (testbench_verilog(circuit), "self-checking testbench"),
+        f"{circuit.name}.svg": (graph_svg(design), "drawing of its prefix graph"),
+    }
+    for name, (text, _) in texts.items():
+        (folder / name).write_text(text)
+    files = {folder / name: summary for name, (_, summary) in texts.items()}
+    for name in ("front.svg", "front.png"):
+        plot_fronts(
+            folder / name,
+            _series(result),
+            title=f"{circuit.name}: found in {next(iter(result.runs.values())).calls} "
+            "evaluations each",
+            subtitle=f"{result.library}, inputs driven by {result.constraint.driver_cell}, "
+            f"{result.constraint.load_ff:g} fF on every output, pre-layout",
+            log_delay=True,
+        )
+        files[folder / name] = "the fronts as a picture"
+    report = _report(result, proof_record(proof))
+    path = folder / "report.json"
+    RunDirectory(folder).write(path.name, report)
+    files[path] = "every figure, with seeds, versions and proofs"
+    return files
+
+
+def _series(result: DemoResult) -> list[Series]:
+    series: list[Series] = []
+    shown: dict[str, list[Point]] = {}
+    for curve in result.frame.regular:
+        shown.setdefault(curve.structure, []).extend(curve.points)
+    series += [(name, "baseline", points) for name, points in shown.items()]
+    series.append(("Yosys a + b", "point", result.yosys))
+    for name, run in result.runs.items():
+        series.append((name, "front", [entry.point for entry in run.confirmed]))
+    return series
+
+
+def _report(result: DemoResult, structural_proof: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "circuit": result.circuit.name,
+        "library": result.library,
+        "driver": result.constraint.driver_cell,
+        "load_ff": result.constraint.load_ff,
+        "machine": machine_name(),
+        "versions": versions(),
+        "baseline_calls": result.frame.calls,
+        "rows": [
+            {"delay_ps": row.delay_ps, "areas_um2": row.areas_um2, "winners": row.winners}
+            for row in result.rows
+        ],
+        "hypervolume": result.hypervolumes,
+        "runs": {
+            name: {
+                "seed": run.config.seed,
+                "budget_calls": run.config.budget_calls,
+                "calls": run.calls,
+                "cache_hits": run.cache_hits,
+                "failures": run.failures,
+                "elapsed_s": round(run.elapsed_s, 2),
+                "stopped_by": run.stopped_by,
+                "front": [
+                    {
+                        "delay_ps": entry.point.delay_ps,
+                        "area_um2": entry.point.area_um2,
+                        "flow": entry.point.flow,
+                        "p_mode": entry.design.p_mode,
+                        "design": entry.design.digest,
+                        "graph": entry.design.graph.text,
+                        "sta_delay_ps": entry.sta_delay_ps,
+                        "proof": proof_record(entry.proof),
+                    }
+                    for entry in run.confirmed
+                ],
+            }
+            for name, run in result.runs.items()
+        },
+        "best": {
+            "design": result.best.design.digest,
+            "found_by": result.best_by,
+            "delay_ps": result.best.point.delay_ps,
+            "area_um2": result.best.point.area_um2,
+            "netlist_proof": proof_record(result.best.proof),
+            "structural_proof": structural_proof,
+        },
+    }

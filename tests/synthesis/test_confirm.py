@@ -1,0 +1,142 @@
+"""Confirming: figures belong to exact bytes, and only proven bytes come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edarl.errors import EdarlError, EquivalenceError
+from edarl.hdl.netlist import Instance, MappedNetlist
+from edarl.hdl.reader import read_mapped_verilog
+from edarl.metrics import Constraint, Point
+from edarl.prefix.circuits import KINDS, Circuit
+from edarl.prefix.design import Design
+from edarl.prefix.structures import structure
+from edarl.synthesis import confirm as confirm_module
+from edarl.synthesis.abc import AbcSession
+from edarl.synthesis.abc_evaluator import AbcEvaluator
+from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.confirm import Confirmed, Confirmer, Request, time_verilog
+from edarl.synthesis.flows import FLOWS
+from edarl.synthesis.library import load_library
+from edarl.synthesis.opensta import OpenSta
+from edarl.synthesis.prove import prove_verilog
+from tests.tools import require_tool
+
+CONSTRAINT = Constraint("BUF_X1", 10.0)
+CIRCUIT = Circuit("adder", 8)
+DESIGN = Design.of(structure("sklansky", 8), CIRCUIT)
+
+
+@pytest.fixture(scope="module")
+def library(nangate45: Path) -> CellLibrary:
+    return load_library(nangate45)
+
+
+@pytest.fixture(scope="module")
+def confirmer(library: CellLibrary) -> Iterator[Confirmer]:
+    with Confirmer(library, CONSTRAINT, use_opensta=False) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("flow", sorted(FLOWS))
+def test_the_emitted_netlist_has_the_figures_that_the_search_saw(
+    flow: str, library: CellLibrary, confirmer: Confirmer
+) -> None:
+    evaluator = AbcEvaluator(library, CONSTRAINT, flow=flow, targets_ps=(220.0,))
+    (point,) = evaluator.evaluate([DESIGN])[0].points
+    evaluator.close()
+    confirmed = confirmer.confirm(DESIGN, flow, 220.0)
+    assert confirmed.point.area_um2 == pytest.approx(point.area_um2, rel=1e-4)
+    assert confirmed.point.delay_ps == pytest.approx(point.delay_ps, rel=5e-3)
+    assert confirmed.proof.proven
+    assert confirmed.point.flow == flow
+
+
+def test_the_figure_and_the_proof_belong_to_the_same_bytes(
+    library: CellLibrary, confirmer: Confirmer
+) -> None:
+    confirmed = confirmer.confirm(DESIGN, "pinswap", 220.0)
+    again = prove_verilog(confirmed.verilog, CIRCUIT, library=library)
+    assert again.sha256 == confirmed.sha256
+    with AbcSession(library, CONSTRAINT) as session:
+        timed = time_verilog(confirmed.verilog, session)
+    assert (timed.delay_ps, timed.area_um2) == (
+        confirmed.point.delay_ps,
+        confirmed.point.area_um2,
+    )
+    area = sum(
+        library.area(instance.cell) for instance in read_mapped_verilog(confirmed.verilog).instances
+    )
+    assert area == pytest.approx(confirmed.point.area_um2, abs=0.02)
+
+
+def test_the_file_says_what_it_is(confirmer: Confirmer) -> None:
+    confirmed = confirmer.confirm(DESIGN, "direct", 250.0)
+    head = confirmed.verilog.split("module", 1)[0]
+    assert "adder_8: sum = a + b" in head
+    assert DESIGN.digest in head
+    assert "inputs driven by BUF_X1, 10 fF on every output" in head
+    assert f"area {confirmed.point.area_um2:.2f} um2" in head
+    assert "pre-layout" in head
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_circuit_is_confirmed_in_every_flow(kind: str, confirmer: Confirmer) -> None:
+    circuit = Circuit(kind, 7)
+    design = Design.of(structure("brent_kung", circuit.leaves), circuit)
+    failures: list[EdarlError] = []
+    confirmed = confirmer.confirm_all(
+        [Request(design, flow, 150.0) for flow in FLOWS],
+        on_failure=lambda _, error: failures.append(error),
+    )
+    assert failures == []
+    assert [entry.point.flow for entry in confirmed] == list(FLOWS)
+    assert all(entry.proof.proven for entry in confirmed)
+
+
+def test_a_wrong_netlist_is_refused_and_the_others_are_kept(
+    confirmer: Confirmer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = confirm_module.emit_netlist
+
+    def broken(design: Design, flow: str, *rest: object) -> MappedNetlist:
+        netlist = genuine(design, flow, *rest)  # type: ignore[arg-type]
+        if flow != "direct":
+            return netlist
+        swapped = [
+            Instance("NOR2_X1", instance.connections) if instance.cell == "NAND2_X1" else instance
+            for instance in netlist.instances
+        ]
+        return MappedNetlist(netlist.name, netlist.ports, tuple(swapped))
+
+    monkeypatch.setattr(confirm_module, "emit_netlist", broken)
+    failures: list[EdarlError] = []
+    confirmed = confirmer.confirm_all(
+        [Request(DESIGN, flow, 250.0) for flow in ("direct", "pinswap")],
+        on_failure=lambda _, error: failures.append(error),
+    )
+    assert [entry.point.flow for entry in confirmed] == ["pinswap"]
+    assert [type(error) for error in failures] == [EquivalenceError]
+    assert "refuted" in str(failures[0])
+    with pytest.raises(EquivalenceError, match="should be proven"):
+        confirmer.confirm(DESIGN, "direct", 250.0)
+
+
+def test_opensta_agrees_within_one_percent_and_more_is_flagged(library: CellLibrary) -> None:
+    require_tool("sta")
+    assert OpenSta.installed()
+    with Confirmer(library, CONSTRAINT) as confirmer:
+        confirmed = confirmer.confirm(DESIGN, "direct", 250.0)
+    assert confirmed.sta_delay_ps == pytest.approx(confirmed.point.delay_ps, rel=0.01)
+    assert not confirmed.sta_disagrees
+    off = Confirmed(
+        DESIGN,
+        Point(250.0, 1.02 * (confirmed.sta_delay_ps or 0), 1.0, "direct"),
+        confirmed.verilog,
+        confirmed.proof,
+        confirmed.sta_delay_ps,
+    )
+    assert off.sta_disagrees
