@@ -23,7 +23,6 @@ from edarl.prefix.graph import Move, PrefixGraph
 from edarl.prefix.structures import structure
 from edarl.synthesis.abc_evaluator import AbcEvaluator, design_blif, sizing_script
 from edarl.synthesis.flows import FLOWS
-from edarl.synthesis.process import abc_path  # noqa: F401  (a missing ABC should fail at once)
 from edarl.synthesis.yosys import run_yosys
 
 TARGET_PS = {8: 220.0, 16: 290.0, 32: 345.0, 64: 425.0, 128: 540.0}
@@ -138,7 +137,9 @@ inner = AbcEvaluator(library, constraint, flow="best", targets_ps=(345.0,))
 CachedEvaluator(inner).evaluate(neighbours(32, 20, seed=1))
 def peak(pid):
     text = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in text.splitlines() if "VmHWM" in line)
+    own = next(int(line.split()[1]) / 1024 for line in text.splitlines() if "VmHWM" in line)
+    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if pid != "self" else []
+    return own + sum(peak(child) for child in below)
 assert "torch" not in sys.modules
 print(json.dumps([peak(inner._session().pid), peak("self")]))
 """
