@@ -51,20 +51,35 @@ def testbench_verilog(
     module = checked_module_name(dut or circuit.name)
     input_bits = sum(port.width for port in circuit.ports() if port.direction == "input")
     is_exhaustive = input_bits <= exhaustive_bits
-    stimulus = _exhaustive(circuit, input_bits) if is_exhaustive else _random(circuit, vectors)
+    corners, corner_lines = _corners(circuit)
+    rest = 1 << input_bits if is_exhaustive else vectors
+    rest_lines = _exhaustive(circuit, corners) if is_exhaustive else _random(circuit)
     lines = (
         f"// Self-checking testbench of {module} ({formula(circuit)}).",
         f"// Vectors: corners, then {'every input' if is_exhaustive else 'seeded random ones'}; "
         "ends with $fatal after a mismatch.",
         f"module {module}_tb;",
-        *_signals(circuit, module, seed),
-        *_apply_tasks(circuit),
+        *_signals(circuit, module),
         "  initial begin",
-        *(f"    {line}" for line in _corners(circuit)),
-        *(f"    {line}" for line in stimulus),
-        '    if (failures == 0) $display("PASS: %0d vectors", tests);',
+        f"    seed = {seed};",
+        f"    ones = {{{circuit.width}{{1'b1}}}};",
+        "    one = 1;",
+        "    first = 0;",
+        "    second = 0;",
+        "    sparse = 0;",
+        "    failures = 0;",
+        f"    for (number = 0; number < {corners + rest}; number = number + 1) begin",
+        f"      if (number < {corners}) begin",
+        *(f"        {line}" for line in corner_lines),
+        "      end else begin",
+        *(f"        {line}" for line in rest_lines),
+        "      end",
+        "      #1;",
+        *(f"      {line}" for line in _check(circuit)),
+        "    end",
+        '    if (failures == 0) $display("PASS: %0d vectors", number);',
         "    else begin",
-        '      $display("FAIL: %0d of %0d vectors", failures, tests);',
+        '      $display("FAIL: %0d of %0d vectors", failures, number);',
         "      $fatal;",
         "    end",
         "    $finish;",
@@ -83,7 +98,7 @@ def _carry_in(circuit: Circuit) -> str | None:
     return circuit.entry.carry_in if circuit.carry_in else None
 
 
-def _signals(circuit: Circuit, module: str, seed: int) -> list[str]:
+def _signals(circuit: Circuit, module: str) -> list[str]:
     outputs = [port for port in circuit.ports() if port.direction == "output"]
     inputs = [port for port in circuit.ports() if port.direction == "input"]
 
@@ -92,28 +107,19 @@ def _signals(circuit: Circuit, module: str, seed: int) -> list[str]:
         pins += [f".{port.name}({name}_{port.name})" for port in outputs]
         return f"  {kind} {name} ({', '.join(pins)});"
 
-    width = circuit.width
     return [
         *(f"  reg {_bus(port.width)}{port.name};" for port in inputs),
         *(f"  wire {_bus(port.width)}dut_{port.name};" for port in outputs),
         *(f"  wire {_bus(port.width)}expected_{port.name};" for port in outputs),
-        f"  reg [{width - 1}:0] ones, one, first, second, sparse;",
-        "  integer tests, failures, seed, number, position;",
+        f"  reg [{circuit.width - 1}:0] ones, one, first, second, sparse;",
+        "  integer seed, number, failures, position;",
         instance(module, "dut"),
         instance(f"{module}_expected", "expected"),
-        "",
-        "  initial begin",
-        "    tests = 0;",
-        "    failures = 0;",
-        f"    seed = {seed};",
-        f"    ones = {{{width}{{1'b1}}}};",
-        "    one = 1;",
-        "  end",
         "",
     ]
 
 
-def _apply_tasks(circuit: Circuit) -> list[str]:
+def _check(circuit: Circuit) -> list[str]:
     inputs = [port for port in circuit.ports() if port.direction == "input"]
     outputs = [port for port in circuit.ports() if port.direction == "output"]
     dut, expected = (
@@ -124,90 +130,76 @@ def _apply_tasks(circuit: Circuit) -> list[str]:
     values = [port.name for port in inputs]
     for port in outputs:
         values += [f"dut_{port.name}", f"expected_{port.name}"]
-    carry = _carry_in(circuit)
-    operands = (
-        ["b = first;", "a = second;", "apply_carries;", "a = first;", "b = second;"]
-        if len(circuit.entry.operands) == 2
-        else [f"{circuit.entry.operands[0]} = first;"]
-    )
     return [
-        "  task apply;",
-        "    begin",
-        "      #1 tests = tests + 1;",
-        f"      if ({{{dut}}} !== {{{expected}}}) begin",
-        "        failures = failures + 1;",
-        "        if (failures <= 10)",
-        f'          $display("mismatch: {shown}", {", ".join(values)});',
-        "      end",
-        "    end",
-        "  endtask",
-        "",
-        "  task apply_carries;",
-        "    begin",
-        *([f"      {carry} = 1;", "      apply;", f"      {carry} = 0;"] if carry else []),
-        "      apply;",
-        "    end",
-        "  endtask",
-        "",
-        "  task apply_operands;",
-        "    begin",
-        *(f"      {line}" for line in operands),
-        "      apply_carries;",
-        "    end",
-        "  endtask",
-        "",
+        f"if ({{{dut}}} !== {{{expected}}}) begin",
+        "  failures = failures + 1;",
+        "  if (failures <= 10)",
+        f'    $display("mismatch: {shown}", {", ".join(values)});',
+        "end",
     ]
 
 
-def _corners(circuit: Circuit) -> list[str]:
-    """Carries that start at each position and run to the top, single ones, alternating bits."""
-    first = ["ones << position", "one << position", "~(ones << position)", "~(one << position)"]
-    if len(circuit.entry.operands) == 1:
-        pairs = [(value, "first") for value in first]
+def _corners(circuit: Circuit) -> tuple[int, list[str]]:
+    """Give the number of corner vectors, and the lines that form the one called ``number``.
+
+    They are carries that start at each position and run to the top, single ones and alternating
+    bits; the operands in both orders, the carry-in off and on.
+    """
+    names = circuit.entry.operands
+    alternating = f"{{{(circuit.width + 1) // 2}{{2'b01}}}} << (position % 2)"
+    values = ["ones << position", "one << position", "~(ones << position)", alternating]
+    if len(names) == 1:
+        pairs = [(value, "first") for value in [*values, "~(one << position)"]]
     else:
         seconds = ["0", "ones", "one", "one << position", "first", "~first"]
-        pairs = [(value, second) for value in first[:3] for second in seconds]
-    alternating = f"{{{(circuit.width + 1) // 2}{{2'b01}}}}"
-    return [
-        f"for (position = 0; position <= {circuit.width}; position = position + 1) begin",
-        *(f"  first = {left}; second = {right}; apply_operands;" for left, right in pairs),
-        "end",
-        f"first = {alternating}; second = ~first; apply_operands;",
-        "first = ~first; second = first; apply_operands;",
+        pairs = [(value, second) for value in values for second in seconds]
+    count = 4 * len(pairs) * (circuit.width + 1)
+    swap = f"if (number % 4 / 2) {{{', '.join(names)}}} = {{second, first}}; else "
+    carry = _carry_in(circuit)
+    return count, [
+        f"position = number / {4 * len(pairs)};",
+        f"case (number / 4 % {len(pairs)})",
+        *(
+            f"  {index}: begin first = {left}; second = {right}; end"
+            for index, (left, right) in enumerate(pairs)
+        ),
+        "endcase",
+        f"{swap if len(names) == 2 else ''}{_operands(circuit)}",
+        *([f"{carry} = number % 2;"] if carry else []),
     ]
 
 
-def _exhaustive(circuit: Circuit, input_bits: int) -> list[str]:
+def _operands(circuit: Circuit) -> str:
+    names = circuit.entry.operands
+    return (
+        f"{{{', '.join(names)}}} = {{first, second}};"
+        if len(names) == 2
+        else (f"{names[0]} = first;")
+    )
+
+
+def _exhaustive(circuit: Circuit, corners: int) -> list[str]:
     names = [port.name for port in reversed(circuit.ports()) if port.direction == "input"]
-    return [
-        f"for (number = 0; number < {1 << input_bits}; number = number + 1) begin",
-        f"  {{{', '.join(names)}}} = number[{input_bits - 1}:0];",
-        "  apply;",
-        "end",
-    ]
+    return [f"{{{', '.join(names)}}} = number - {corners};"]
 
 
-def _random(circuit: Circuit, vectors: int) -> list[str]:
-    first, *rest = circuit.entry.operands
+def _random(circuit: Circuit) -> list[str]:
     carry = _carry_in(circuit)
     # Where most bits propagate, carries run far and a wrong node high up shows.
-    if rest:
+    if len(circuit.entry.operands) == 2:
         far = "~first ^ sparse" if circuit.kind == "adder" else "first ^ sparse"
         far = f"second = {far};"
     else:
         far = f"first = {'~sparse' if circuit.kind == 'incrementer' else 'sparse'};"
+    word = "($random(seed) & 32'hffffffff)"
+    few = " & ".join(["$random(seed)"] * 4)
+    lines = []
+    for _ in range(0, circuit.width, 32):
+        lines += [f"{name} = (({name} << 16) << 16) ^ {word};" for name in ("first", "second")]
+        lines.append(f"sparse = ((sparse << 16) << 16) ^ ({few} & 32'hffffffff);")
     return [
-        f"for (number = 0; number < {vectors}; number = number + 1) begin",
-        f"  repeat ({-(-circuit.width // 32)}) begin",
-        *(f"    {name} = ({name} << 32) ^ ($random(seed) & 32'hffffffff);"
-          for name in ("first", "second")),
-        "    sparse = (sparse << 32) ^ ($random(seed) & $random(seed) & $random(seed)"
-        " & $random(seed) & 32'hffffffff);",
-        "  end",
-        f"  if (number % 2) {far}",
-        f"  {first} = first;",
-        *(f"  {name} = second;" for name in rest),
-        *([f"  {carry} = $random(seed);"] if carry else []),
-        "  apply;",
-        "end",
-    ]  # fmt: skip
+        *lines,
+        f"if (number % 2) {far}",
+        _operands(circuit),
+        *([f"{carry} = $random(seed);"] if carry else []),
+    ]

@@ -1,8 +1,10 @@
 import gzip
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from tests.hdl.designs import random_design
-from tests.tools import yosys
+from tests.tools import require_tool, yosys
 
 USES = {
     "sum_no_carry": ("input [7:0] a, b, output [7:0] y", "assign y = a + b;"),
@@ -205,6 +207,16 @@ def test_map_file_has_the_known_logic_at_three_bits() -> None:
         "assign CO[1] = g_1_0;",
         "assign CO[2] = g_2_0;",
     ]
+
+
+def test_pyverilog_and_icarus_parse_map_files(parse: Callable[[str], Any], tmp_path: Path) -> None:
+    iverilog = require_tool("iverilog")
+    for text in (techmap_verilog([kogge_stone(8)]), addition_map_verilog(Circuit("adder", 8))):
+        _, module = parse(text).description.definitions  # the attribute comes first
+        (tmp_path / "map.v").write_text(text + structural_verilog(kogge_stone(8)))
+        command = [iverilog, "-tnull", "-g2005", "-s", module.name, str(tmp_path / "map.v")]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ran.returncode == 0, ran.stderr
 
 
 def test_abc_scripts_never_restructure() -> None:

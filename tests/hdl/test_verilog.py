@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -20,18 +19,6 @@ from tests.hdl.designs import all_circuits, random_design, random_graph
 from tests.tools import simulate_verilog, yosys
 
 SMALL = Design.of(PrefixGraph.legalise(8, [(3, 2), (7, 4)]), Circuit("adder", 8))
-
-
-@pytest.fixture(scope="module")
-def parse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
-    """Pyverilog's parser; its tables go to a folder that is thrown away."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # a file it leaves open
-        from pyverilog.vparser.parser import VerilogParser
-
-    folder = tmp_path_factory.mktemp("ply")
-    parser = VerilogParser(outputdir=str(folder), debug=False)
-    return parser.parse
 
 
 @pytest.mark.parametrize("hierarchical", [True, False], ids=["hierarchical", "flat"])
@@ -129,6 +116,8 @@ def test_pyverilog_parses_everything_written(circuit: Circuit, parse: Callable[[
             assert type(port).__name__.lower() == expected.direction
             width = 1 if port.width is None else int(port.width.msb.value) + 1
             assert width == expected.width
+    bench = parse(testbench.testbench_verilog(circuit)).description.definitions
+    assert [module.name for module in bench] == [f"{circuit.name}_tb", f"{circuit.name}_expected"]
 
 
 def test_yosys_proves_structural_against_behavioural_for_all_circuits(tmp_path: Path) -> None:
