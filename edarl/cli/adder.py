@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,10 @@ from edarl.cli.common import (
     RunProgressBar,
     Seed,
     StorePath,
+    circuit_title,
     console,
+    constraint_text,
+    library_title,
     make_circuit,
     open_store,
     parse_delay_ps,
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adder", "app"]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -93,9 +97,9 @@ def adder(
                 write_file(path, text)
                 files[str(path)] = "structural" if path == output else "netlist"
     if as_json:
-        print_json({**_document(answer, library), "files": files})
+        print_json({**_document(answer, library_title(library)), "files": files})
     else:
-        _show(answer, library, files)
+        _show(answer, library_title(library), files)
     raise typer.Exit(ExitCode.DONE if answer.met else ExitCode.NO)
 
 
@@ -135,14 +139,15 @@ def _show(answer: Answer, library: str, files: dict[str, str]) -> None:
     point = confirmed.point
     if not answer.met:
         shown.print(
-            f"[bold red]not met[/]: no {design.circuit.name} on {library} was found at "
+            f"[bold red]not met[/]: no {circuit_title(design.circuit)} on {library} was found at "
             f"{answer.max_delay_ps:g} ps; the fastest takes {point.delay_ps:.1f} ps "
-            f"({point.area_um2:.1f} um2). Ask for --max-delay {point.delay_ps:.0f}ps, or search "
-            "longer with --effort thorough."
+            f"({point.area_um2:.1f} um2). Ask for --max-delay {math.ceil(point.delay_ps)}ps, or "
+            "search longer with --effort thorough."
         )
         return
     shown.print(
-        f"[bold green]{design.circuit.name}[/] on {library}: [bold]{point.area_um2:.1f} um2 at "
+        f"[bold green]{circuit_title(design.circuit)}[/] on {library}: "
+        f"[bold]{point.area_um2:.1f} um2 at "
         f"{point.delay_ps:.1f} ps[/], found by {answer.found_by}"
     )
     if answer.regular_area_um2 is not None:
@@ -152,15 +157,15 @@ def _show(answer: Answer, library: str, files: dict[str, str]) -> None:
             f"({share:+.1f} % saved)"
         )
     shown.print(
-        f"  {graph.size} nodes, depth {graph.depth}, fanout {graph.max_fanout}, propagate "
-        f"{design.p_mode.partition(':')[0]}, flow {point.flow}; inputs driven by "
-        f"{answer.constraint.driver_cell}, {answer.constraint.load_ff:g} fF on every output, "
-        "pre-layout"
+        f"  {graph.size} nodes, depth {graph.depth}, fanout {graph.max_fanout}, p mode "
+        f"{design.p_mode.partition(':')[0]}, flow {point.flow}"
     )
+    shown.print(f"  {constraint_text(answer.constraint)}")
     checked = f"ABC {point.delay_ps:.1f} ps"
     if confirmed.sta_delay_ps is not None:
         checked += f", OpenSTA {confirmed.sta_delay_ps:.1f} ps"
-    shown.print(f"  proven equivalent to a + b: structural Verilog and netlist; timed by {checked}")
+    shown.print(f"  timed by {checked}")
+    shown.print("  structural Verilog and netlist [green]proven[/] equivalent to a + b")
     for path, what in files.items():
         shown.print(f"  wrote {path} ({what})", markup=False, soft_wrap=True)
     if not files:

@@ -12,7 +12,9 @@ import typer
 
 from edarl.config import home
 from edarl.errors import ConfigError
+from edarl.metrics import Constraint
 from edarl.prefix.circuits import KINDS, Circuit
+from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.prefix.readers import read_graph
 from edarl.prefix.structures import structure
@@ -38,11 +40,17 @@ __all__ = [
     "StorePath",
     "Width",
     "chosen_graph",
+    "circuit_title",
     "console",
+    "constraint_text",
+    "default_store",
+    "library_title",
     "make_circuit",
     "open_store",
+    "p_mode_designs",
     "parse_delay_ps",
     "parse_delays_ps",
+    "saving_text",
     "write_file",
 ]
 
@@ -125,18 +133,75 @@ def chosen_graph(name: str | None, file: Path | None, circuit: Circuit) -> Prefi
         raise ConfigError(f"cannot read the graph in {file}: {error}") from error
 
 
+def p_mode_designs(graph: PrefixGraph, circuit: Circuit, p_mode: str) -> list[Design]:
+    """Give the designs that a p mode stands for: one, or one of each for ``best``.
+
+    Raises:
+        ConfigError: There is no such p mode.
+    """
+    if p_mode not in (*P_MODES, "best"):
+        raise ConfigError(f"`p_mode` should be xor, or, or best, actual value: {p_mode!r}")
+    modes = [mode for mode in P_MODES if p_mode in (mode, "best")]
+    unique = {Design.of(graph, circuit, mode): None for mode in modes}
+    return list(unique)
+
+
+def default_store(path: Path | None) -> Path:
+    """Give the store's file: the one that was named, or the one in edarl's home."""
+    return path or home() / "edarl.db"
+
+
 @contextmanager
-def open_store(path: Path | None, *, must_exist: bool = False) -> Iterator[Store]:
-    """Open the store of designs, by default the one in edarl's home."""
+def open_store(path: Path | None, *, read_only: bool = False) -> Iterator[Store]:
+    """Open the store of designs, by default the one in edarl's home.
+
+    Raises:
+        StoreError: It cannot be opened; read-only also when it does not exist.
+    """
     from edarl.store import Store
 
-    chosen = path or home() / "edarl.db"
-    if must_exist and not chosen.exists():
-        raise ConfigError(
-            f"there is no store at {chosen} yet; `edarl search` and `edarl adder` fill it"
-        )
-    with Store.open(chosen) as store:
+    with Store.open(default_store(path), read_only=read_only) as store:
         yield store
+
+
+def library_title(name: str) -> str:
+    """Give the name of a library as people and files should read it."""
+    if name != "default":
+        return name
+    from edarl.synthesis.library import DEFAULT_LIBRARY
+
+    return DEFAULT_LIBRARY
+
+
+def circuit_title(circuit: Circuit) -> str:
+    """Give a circuit in words, such as ``16-bit adder with cin``."""
+    entry = circuit.entry
+    title = f"{circuit.width}-bit {circuit.kind.replace('_', ' ')}"
+    if circuit.carry_in:
+        title += f" with {entry.carry_in}"
+    if entry.carry_out is not None and not circuit.carry_out:
+        title += f"{' and' if circuit.carry_in else ''} without {entry.carry_out}"
+    return title
+
+
+def constraint_text(constraint: Constraint) -> str:
+    """Give what surrounds a circuit, in words."""
+    return (
+        f"inputs driven by {constraint.driver_cell}, {constraint.load_ff:g} fF on every output, "
+        "pre-layout"
+    )
+
+
+def saving_text(regular: float | None, found: float | None) -> str:
+    """Give a saving in percent of the regular area, as a table shows it."""
+    if found is None:
+        return "not met"
+    if regular is None:
+        return "only found"
+    share = 100 * (1 - found / regular)
+    if abs(share) < 0.05:
+        return "0.0 %"
+    return f"[{'green' if share > 0 else 'red'}]{share:+.1f} %[/]"
 
 
 def write_file(path: Path, text: str) -> None:
@@ -163,7 +228,10 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class RunProgressBar:
-    """A progress bar on standard error that shows calls, best saving and hypervolume of a run."""
+    """A progress bar on standard error: how far a run is, its best figure, how long it takes.
+
+    Every line fits the terminal; from 80 columns on nothing is cut.
+    """
 
     def __init__(self, title: str, *, hidden: bool = False) -> None:
         from rich.progress import (
@@ -172,18 +240,19 @@ class RunProgressBar:
             Progress,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self.title = title
+        shown = console(stderr=True)
+        whole = Column(no_wrap=True, overflow="ellipsis")
         self._progress = Progress(
-            TextColumn("[bold]{task.description:<22}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=console(stderr=True),
+            TextColumn("[bold]{task.description:<18}", table_column=whole),
+            BarColumn(bar_width=max(6, min(30, shown.width - 68))),
+            MofNCompleteColumn(table_column=whole),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+            TextColumn("{task.fields[figures]}", table_column=whole),
+            console=shown,
             disable=hidden,
             transient=False,
         )
@@ -205,14 +274,20 @@ class RunProgressBar:
             )
             if progress.stage == "search" and "frame" in self._tasks:
                 self._progress.update(self._tasks["frame"], completed=1)
-        figures = ""
-        if progress.stage == "search":
-            saving = progress.best_saving
-            best = "-" if saving is None else f"{100 * saving:+.1f} %"
-            figures = f"best saving {best}  hypervolume {progress.hypervolume:.4f}"
         self._progress.update(
             self._tasks[progress.stage],
             completed=progress.done,
             total=progress.total,
-            figures=figures,
+            figures=_figures(progress) if progress.stage == "search" else "",
         )
+
+
+def _figures(progress: RunProgress) -> str:
+    """Give the best so far: one area for an answer, saving and hypervolume for a run."""
+    if "best_area_um2" in progress.scalars:
+        return f"best {progress.scalars['best_area_um2']:.1f} um2"
+    if "best_delay_ps" in progress.scalars:
+        return f"fastest {progress.scalars['best_delay_ps']:.1f} ps"
+    saving = progress.best_saving
+    best = "-" if saving is None else f"{100 * saving:+.1f} %"
+    return f"saves {best}  hv {progress.hypervolume:.4f}"

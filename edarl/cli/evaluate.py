@@ -19,19 +19,24 @@ from edarl.cli.common import (
     PModeName,
     Width,
     chosen_graph,
+    circuit_title,
     console,
+    constraint_text,
+    library_title,
     make_circuit,
+    p_mode_designs,
     parse_delays_ps,
 )
-from edarl.cli.output import print_json
-from edarl.errors import ConfigError, ToolError
+from edarl.cli.output import ExitCode, print_json
+from edarl.cli.tables import Column, print_table
+from edarl.errors import ToolError
+from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
-from edarl.prefix.design import P_MODES, Design
-from edarl.prefix.graph import PrefixGraph
+from edarl.prefix.design import Design
 
-__all__ = ["app", "evaluate", "p_mode_designs"]
+__all__ = ["app", "evaluate"]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _FASTEST_PS, _SMALLEST_PS = 1.0, 1.0e6
 _AUTOMATIC_TARGETS = 8
@@ -64,22 +69,30 @@ def evaluate(
     prove: Annotated[bool, typer.Option(help="Prove the design's Verilog.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Evaluate one prefix graph: size it for each delay target in each flow."""
+    """Evaluate one prefix graph: size it for each delay target in each flow.
+
+    The table shows the best at each target; --json gives every flow and p mode. Exit code 1 when
+    the design's Verilog is not proven.
+    """
+    from edarl.synthesis.flows import flows_named
     from edarl.synthesis.spec import EvaluatorSpec
 
     problem = make_circuit(circuit, width, carry_in=cin, carry_out=cout)
+    flows_named(flow)  # a misspelt one is told before the library is looked for
     designs = p_mode_designs(chosen_graph(structure, graph, problem), problem, p_mode)
     targets = parse_delays_ps(delays)
 
     def spec(targets_ps: tuple[float, ...]) -> EvaluatorSpec:
         return EvaluatorSpec(library, targets_ps, flow, driver, load_ff)
 
+    _, constraint = spec((1.0,)).load()
     points = _points(designs, spec, targets or None)
     answer = {
         "circuit": circuit,
         "width": width,
-        "library": library,
-        **_constraint(spec((1.0,))),
+        "library": library_title(library),
+        "driver": constraint.driver_cell,
+        "load_ff": constraint.load_ff,
         "nodes": designs[0].graph.size,
         "depth": designs[0].graph.depth,
         "max_fanout": designs[0].graph.max_fanout,
@@ -89,20 +102,8 @@ def evaluate(
     if as_json:
         print_json(answer)
     else:
-        _show(answer, structure or str(graph))
-
-
-def p_mode_designs(graph: PrefixGraph, circuit: Circuit, p_mode: str) -> list[Design]:
-    """Give the designs that a p mode stands for: one, or one of each for ``best``.
-
-    Raises:
-        ConfigError: There is no such p mode.
-    """
-    if p_mode not in (*P_MODES, "best"):
-        raise ConfigError(f"`p_mode` should be xor, or, or best, actual value: {p_mode!r}")
-    modes = [mode for mode in P_MODES if p_mode in (mode, "best")]
-    unique = {Design.of(graph, circuit, mode): None for mode in modes}
-    return list(unique)
+        _show(answer, structure or str(graph), problem, constraint)
+    raise typer.Exit(ExitCode.NO if answer["proven"] is False else ExitCode.DONE)
 
 
 def _points(designs: list[Design], spec: Any, targets: tuple[float, ...] | None) -> list[Any]:
@@ -140,11 +141,6 @@ def _evaluate(designs: list[Design], spec: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _constraint(spec: Any) -> dict[str, Any]:
-    _, constraint = spec.load()
-    return {"driver": constraint.driver_cell, "load_ff": constraint.load_ff}
-
-
 def _proven(designs: list[Design]) -> bool:
     from edarl.hdl.verilog import structural_verilog
     from edarl.synthesis.prove import prove_many
@@ -153,33 +149,46 @@ def _proven(designs: list[Design]) -> bool:
     return all(proof.proven for proof in prove_many(texts, designs[0].circuit))
 
 
-def _show(answer: dict[str, Any], name: str) -> None:
-    from rich.table import Table
-
-    table = Table(
-        title=f"{name}: {answer['width']}-bit {answer['circuit']} on {answer['library']}, "
-        f"{answer['nodes']} nodes, depth {answer['depth']}, fanout {answer['max_fanout']}",
-        caption=f"inputs driven by {answer['driver']}, {answer['load_ff']:g} fF on every output, "
-        "pre-layout",
-    )
-    for head in ("target ps", "delay ps", "area um2", "flow", "propagate"):
-        table.add_column(head, justify="left" if head in ("flow", "propagate") else "right")
+def _show(answer: dict[str, Any], name: str, circuit: Circuit, constraint: Constraint) -> None:
     best: dict[float, dict[str, Any]] = {}
     for point in answer["points"]:
-        kept = best.get(point["target_ps"])
-        missed = point["delay_ps"] > 1.002 * point["target_ps"]
-        rank = (missed, point["delay_ps"] if missed else point["area_um2"])
-        if kept is None or rank < kept["rank"]:
-            best[point["target_ps"]] = {**point, "rank": rank, "missed": missed}
-    for target, point in sorted(best.items()):
-        table.add_row(
+        target = point["target_ps"]
+        if target not in best or _rank(point) < _rank(best[target]):
+            best[target] = point
+    rows = [
+        (
             f"{target:g}",
-            f"{point['delay_ps']:.1f}{' (missed)' if point['missed'] else ''}",
+            f"{point['delay_ps']:.1f}",
             f"{point['area_um2']:.1f}",
             point["flow"],
-            point["p_mode"],
+            point["p_mode"].partition(":")[0],
+            "[yellow]missed[/]" if _rank(point)[0] else "",
         )
+        for target, point in sorted(best.items())
+    ]
     shown = console()
-    shown.print(table)
-    verdict = {True: "[green]proven[/] equivalent", False: "[red]NOT proven[/]", None: "not asked"}
-    shown.print(f"Verilog of the design: {verdict[answer['proven']]}")
+    print_table(
+        shown,
+        f"{name}, {circuit_title(circuit)} on {answer['library']}",
+        (
+            Column("target ps"),
+            Column("delay ps"),
+            Column("area um2"),
+            Column("flow", is_number=False),
+            Column("p mode", is_number=False),
+            Column("", is_number=False),
+        ),
+        rows,
+        caption=constraint_text(constraint),
+    )
+    verdict = {True: "[green]proven[/]", False: "[red]NOT proven[/]", None: "proof not asked for"}
+    shown.print(
+        f"{answer['nodes']} nodes, depth {answer['depth']}, fanout {answer['max_fanout']}; "
+        f"structural Verilog: {verdict[answer['proven']]}"
+    )
+
+
+def _rank(point: dict[str, Any]) -> tuple[bool, float]:
+    """Give what makes a point the best at its target: that it meets it, then its area."""
+    missed = point["delay_ps"] > TOLERANCE * point["target_ps"]
+    return missed, point["delay_ps"] if missed else point["area_um2"]

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "app", "install", "list_", "remove", "show"]
 
-app = typer.Typer(no_args_is_help=True, help="Cell libraries: add, list, show, install, remove.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Cell libraries: add, list, show, install, remove.",
+)
 
 
 @app.command("list")

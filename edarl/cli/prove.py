@@ -12,7 +12,7 @@ from edarl.cli.output import ExitCode, print_json
 
 __all__ = ["app", "prove"]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

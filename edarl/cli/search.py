@@ -20,21 +20,34 @@ from edarl.cli.common import (
     Seed,
     StorePath,
     Width,
+    circuit_title,
     console,
+    constraint_text,
+    library_title,
     make_circuit,
     open_store,
     parse_delays_ps,
+    saving_text,
 )
-from edarl.cli.output import print_json
+from edarl.cli.output import ExitCode, print_json
+from edarl.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from edarl.runs.directory import RunDirectory
     from edarl.runs.execute import RunResult
     from edarl.synthesis.confirm import Confirmed
 
-__all__ = ["app", "execute", "result_document", "search", "show_result"]
+__all__ = [
+    "app",
+    "confirmed_document",
+    "execute",
+    "result_document",
+    "savings",
+    "search",
+    "show_result",
+]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -77,7 +90,8 @@ def search(
 ) -> None:
     """Search for designs of a circuit that are smaller at the same delay.
 
-    Ctrl-C ends the search; what was found until then is timed, proven and kept.
+    Ctrl-C ends the search; what was found until then is timed, proven and kept, the exit code is
+    130, and --resume goes on.
     """
     from edarl.runs.config import read_config
     from edarl.runs.directory import RunDirectory
@@ -108,7 +122,11 @@ def search(
 
 
 def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> None:
-    """Execute the run in a folder with a progress bar, then show what it found."""
+    """Execute the run in a folder with a progress bar, then show what it found.
+
+    Raises:
+        typer.Exit: Ctrl-C ended the search, with exit code 130.
+    """
     from edarl.runs.execute import Run
 
     config = directory.config()
@@ -119,6 +137,8 @@ def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> No
         print_json(document)
     else:
         show_result(result, directory.path)
+    if result.stopped_by == "interrupted":
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def result_document(result: RunResult) -> dict[str, Any]:
@@ -128,7 +148,7 @@ def result_document(result: RunResult) -> dict[str, Any]:
         "method": config.method,
         "circuit": config.circuit,
         "width": config.width,
-        "library": config.library,
+        "library": library_title(config.library),
         "driver": result.frame.constraint.driver_cell,
         "load_ff": result.frame.constraint.load_ff,
         "flow": config.flow,
@@ -180,50 +200,67 @@ def savings(result: RunResult) -> list[tuple[float, float | None, float | None]]
 
 def show_result(result: RunResult, path: Path) -> None:
     """Print the savings at each target and the proven front."""
-    from rich.table import Table
-
     config = result.config
     shown = console()
     gain = "-" if result.gain is None else f"{result.gain:.3f}"
+    ended = "" if result.stopped_by == "budget" else f", stopped: {result.stopped_by}"
     shown.print(
         f"[bold]{config.method}[/]: {result.calls} calls, {result.cache_hits} cache hits, "
-        f"{result.failures} failures in {result.elapsed_s:.1f} s ({result.stopped_by}); "
-        f"hypervolume {result.hypervolume:.4f}, gain {gain}"
+        f"{result.failures} failures in {result.elapsed_s:.1f} s{ended}"
     )
-    table = Table(title=f"against the regular structures, flow {config.flow}")
-    for head in ("delay ps", "regular um2", f"{config.method} um2", "saving"):
-        table.add_column(head, justify="right")
-    for delay, regular, found in savings(result):
-        table.add_row(f"{delay:g}", _area(regular), _area(found), saving_text(regular, found))
-    shown.print(table)
+    shown.print(f"hypervolume {result.hypervolume:.4f}, gain over the regular structures {gain}\n")
+    problem = circuit_title(config.problem())
+    print_table(
+        shown,
+        f"{problem} on {library_title(config.library)}, flow {config.flow}",
+        (
+            Column("delay ps"),
+            Column("best regular um2"),
+            Column(f"{config.method} um2"),
+            Column("saving"),
+        ),
+        [
+            (f"{delay:g}", _area(regular), _area(found), saving_text(regular, found))
+            for delay, regular, found in savings(result)
+        ],
+        caption=constraint_text(result.frame.constraint),
+    )
     if result.confirmed:
-        table = Table(title="proven front, all flows")
-        for head in ("delay ps", "area um2", "flow", "propagate", "nodes", "depth", "design"):
-            table.add_column(head, justify="left" if head in ("flow", "design") else "right")
-        for entry in result.confirmed:
-            graph = entry.design.graph
-            table.add_row(
-                f"{entry.point.delay_ps:.1f}",
-                f"{entry.point.area_um2:.1f}",
-                entry.point.flow,
-                entry.design.p_mode.partition(":")[0],
-                str(graph.size),
-                str(graph.depth),
-                entry.design.digest[:12],
-            )
-        shown.print(table)
-    shown.print(f"run: {path}", markup=False, soft_wrap=True)
+        shown.print()
+        print_table(
+            shown,
+            f"proven front, all flows: {len(result.confirmed)} netlists",
+            (
+                Column("delay ps"),
+                Column("area um2"),
+                Column("flow", is_number=False),
+                Column("p mode", is_number=False, gives_way=1),
+                Column("nodes"),
+                Column("depth"),
+                Column("fanout", gives_way=2),
+                Column("design", is_number=False),
+            ),
+            [_front_cells(entry) for entry in result.confirmed],
+        )
+    if result.stopped_by == "interrupted":
+        shown.print("interrupted; what was found is kept. Go on with")
+        shown.print(f"  edarl search --resume {path}", markup=False, soft_wrap=True)
+    else:
+        shown.print(f"run: {path}", markup=False, soft_wrap=True)
 
 
-def saving_text(regular: float | None, found: float | None) -> str:
-    """Give a saving in percent of the regular area, as a table shows it."""
-    if found is None:
-        return "not met"
-    if regular is None:
-        return "only found"
-    share = 100 * (1 - found / regular)
-    colour = "green" if share > 0.05 else "red" if share < -0.05 else "default"
-    return f"[{colour}]{share:+.1f} %[/]"
+def _front_cells(entry: Confirmed) -> tuple[str, ...]:
+    graph = entry.design.graph
+    return (
+        f"{entry.point.delay_ps:.1f}",
+        f"{entry.point.area_um2:.1f}",
+        entry.point.flow,
+        entry.design.p_mode.partition(":")[0],
+        str(graph.size),
+        str(graph.depth),
+        str(graph.max_fanout),
+        entry.design.digest[:12],
+    )
 
 
 def _area(area: float | None) -> str:

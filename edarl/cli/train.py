@@ -13,7 +13,7 @@ from edarl.errors import ConfigError
 
 __all__ = ["app", "train"]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -35,7 +35,11 @@ def train(
     store: StorePath = None,
     as_json: Json = False,
 ) -> None:
-    """Train an agent; its folder holds settings, metrics and checkpoints, and can be resumed."""
+    """Train an agent; its folder holds settings, metrics and checkpoints, and can be resumed.
+
+    Ctrl-C ends the training; what was found until then is timed, proven and kept, the exit code is
+    130, and --resume goes on.
+    """
     from edarl.runs.config import read_config
     from edarl.runs.directory import RunDirectory
 

@@ -1,7 +1,7 @@
 """BLIF for ABC: gate netlists bound to a library's cells, and reading mapped BLIF back.
 
-ABC's own reader crashes on files that mix ``.gate`` and ``.names``; what is written here has gates
-only.
+ABC's own reader crashes on files that mix ``.gate`` and ``.names``; what is written here has only
+the one or only the other.
 """
 
 from __future__ import annotations
@@ -9,10 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edarl.errors import NetlistError
-from edarl.hdl.netlist import CellBinding, Instance, MappedNetlist, Netlist, port_bits
+from edarl.hdl.netlist import FUNCTIONS, CellBinding, Instance, MappedNetlist, Netlist, port_bits
 from edarl.prefix.circuits import Circuit, Port
 
-__all__ = ["bind", "mapped_blif", "netlist_blif", "read_mapped_blif"]
+__all__ = ["bind", "generic_blif", "mapped_blif", "netlist_blif", "read_mapped_blif"]
+
+
+def generic_blif(netlist: Netlist) -> str:
+    """Write a gate netlist as BLIF of truth tables (``.names``), which needs no cell library."""
+    covers = {function: _cover(*shape) for function, shape in FUNCTIONS.items()}
+    lines = _header(netlist.circuit.name, netlist.circuit.ports())
+    for function, inputs, output in netlist.gates:
+        lines += [f".names {' '.join((*inputs, output))}", *covers[function]]
+    lines.append(".end\n")
+    return "\n".join(lines)
+
+
+def _cover(inputs: int, table: int) -> list[str]:
+    """Give the rows of a truth table that are 1, first input leftmost."""
+    rows = (row for row in range(1 << inputs) if table >> row & 1)
+    return [f"{''.join(str(row >> bit & 1) for bit in range(inputs))} 1" for row in rows]
 
 
 def netlist_blif(netlist: Netlist, bindings: Mapping[str, CellBinding]) -> str:

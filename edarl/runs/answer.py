@@ -178,12 +178,14 @@ def _anneal(
     )
     evaluator = single.build()
     seen: list[tuple[Design, Evaluation]] = []
+    figures: dict[str, float] = {}
 
     def on_evaluation(design: Design, evaluation: Evaluation, progress: Progress) -> None:
         if not evaluation.failed:
             seen.append((design, evaluation))
+            _note_best(figures, evaluation, spec.targets_ps[0])
         if on_progress is not None and progress.evaluations % 20 == 0:
-            on_progress(_progress(progress, budget))
+            on_progress(_progress(progress, budget, figures))
 
     searcher = Annealing(
         SearchProblem(circuit=circuit, cost=cost, starts=starts),
@@ -197,9 +199,26 @@ def _anneal(
     return seen
 
 
-def _progress(progress: Progress, budget: int) -> RunProgress:
+def _note_best(figures: dict[str, float], evaluation: Evaluation, target_ps: float) -> None:
+    """Keep the smallest area that meets the delay and the smallest delay of all."""
+    for point in evaluation.points:
+        figures["best_delay_ps"] = min(point.delay_ps, figures.get("best_delay_ps", point.delay_ps))
+        if point.meets(target_ps):
+            least = figures.get("best_area_um2", point.area_um2)
+            figures["best_area_um2"] = min(point.area_um2, least)
+
+
+def _progress(progress: Progress, budget: int, figures: dict[str, float]) -> RunProgress:
     return RunProgress(
-        "search", progress.calls, budget, progress.cache_hits, progress.failures, 0.0, 0, None, {}
+        stage="search",
+        done=progress.calls,
+        total=budget,
+        cache_hits=progress.cache_hits,
+        failures=progress.failures,
+        hypervolume=0.0,
+        front=0,
+        best_saving=None,
+        scalars=dict(figures),
     )
 
 

@@ -332,6 +332,21 @@ class Store:
         ordered = [row for _, row in sorted(chosen.values(), key=lambda entry: entry[0])]
         return [design_from_row(row) for row in _evenly(ordered, count)]
 
+    def designs(self, prefix: str, *, limit: int = 10) -> list[Design]:
+        """Give the designs whose digest begins with some hex digits, by digest.
+
+        Args:
+            prefix: At least one hex digit.
+            limit: Most designs to give.
+        """
+        if not prefix or not set(prefix) <= set("0123456789abcdef"):
+            raise StoreError(f"a design's digest should be hex digits, actual: {prefix!r}")
+        known = schema.designs
+        query = select(known).where(known.c.digest.startswith(prefix)).order_by(known.c.digest)
+        with self.snapshot() as connection:
+            rows = connection.execute(query.limit(limit)).mappings()
+            return [design_from_row(row) for row in rows]
+
     def counts(self) -> dict[str, int]:
         """Give the number of rows of every table."""
         with self.snapshot() as connection:
