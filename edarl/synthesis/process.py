@@ -311,5 +311,10 @@ def tool_versions() -> dict[str, str]:
         ToolNotFoundError: The pyosys wheel is not installed.
     """
     pyosys_directory()
-    version = f"pyosys {importlib.metadata.version('pyosys')}"
+    version = _wheel_version()
     return {"yosys": version, "abc": version}
+
+
+@lru_cache(maxsize=1)
+def _wheel_version() -> str:
+    return f"pyosys {importlib.metadata.version('pyosys')}"

@@ -161,8 +161,8 @@ def test_a_runaway_log_is_stopped(
 
 def test_nothing_is_left_over_after_a_timeout(tmp_path: Path, fake_tool: FakeTool) -> None:
     name = fake_tool("echo started; sleep 1000 & echo $$ $! > pids; sleep 1000")
-    with pytest.raises(ToolTimeoutError, match=r"within 0\.5 s") as caught:
-        run_tool([name], workdir=tmp_path, timeout_s=0.5)
+    with pytest.raises(ToolTimeoutError, match="within 2 s") as caught:
+        run_tool([name], workdir=tmp_path, timeout_s=2.0)
     assert caught.value.log_tail == ("started",)
     pids = pids_in(tmp_path / "pids", 2)
     assert wait_until(lambda: not any(map(is_running, pids)))
