@@ -21,7 +21,7 @@ from edarl.search.state import StateReader, design_to_state
 
 __all__ = ["Annealing", "AnnealingOptions"]
 
-_REVISITS = 2000
+_REVISITS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Annealing(BaseSearcher):
         if not self._walkers:
             self._begin()
         if not self._walkers:
-            return []
+            return self._beside_a_start(self.options.proposal)
         if self._step >= self._length:
             self._reheat()
         for revisit in range(_REVISITS):
@@ -105,7 +105,7 @@ class Annealing(BaseSearcher):
                 self.options.proposal,
                 p_moves=self.problem.varies_p_mode,
                 # All around is known: look further away.
-                steps=1 + revisit // 100,
+                steps=1 + revisit // 20,
             )
             if self._is_new(design):
                 return [design]
@@ -115,7 +115,7 @@ class Annealing(BaseSearcher):
         return []
 
     def _begin(self) -> None:
-        starts = self._judged_starts()
+        starts = self._judged_starts() or self._elite
         if starts:
             self._walkers = [starts[index % len(starts)] for index in range(self.options.walkers)]
             self._step = min(len(starts), self._length - 1)

@@ -13,8 +13,9 @@ import numpy as np
 from edarl.errors import CheckpointError, ConfigError
 from edarl.metrics import Evaluation
 from edarl.prefix.design import Design
+from edarl.search.moves import Proposal, mutate
 from edarl.search.problem import SearchProblem
-from edarl.search.state import StateReader, design_to_state, rng_to_state
+from edarl.search.state import StateReader, design_to_state, rng_to_state, shown
 
 __all__ = ["MEMORY_LIMIT", "BaseSearcher", "Judged"]
 
@@ -22,6 +23,7 @@ MEMORY_LIMIT = 100_000
 """Most evaluated designs that a search remembers; the oldest are forgotten first."""
 
 _FORMAT = 1
+_RESCUE_TRIES = 200
 
 
 class Judged(NamedTuple):
@@ -43,6 +45,7 @@ class BaseSearcher(ABC):
 
     def __init__(self, problem: SearchProblem, seed: int = 0) -> None:
         self.problem = problem
+        self._starts = {design.digest: design for design in problem.starts}  # each once
         self._rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
         self._memory: dict[str, float | None] = {}
         self._best: Judged | None = None
@@ -120,18 +123,31 @@ class BaseSearcher(ABC):
 
     def _new_starts(self) -> list[Design]:
         """The starts that were not evaluated yet, each once."""
-        unique = {design.digest: design for design in self.problem.starts}
-        return [design for digest, design in unique.items() if digest not in self._memory]
+        return [design for digest, design in self._starts.items() if digest not in self._memory]
 
     def _judged_starts(self) -> list[Judged]:
         """The starts that have a cost, best first."""
-        unique = {design.digest: design for design in self.problem.starts}
         judged = [
             Judged(design, cost)
-            for digest, design in unique.items()
+            for digest, design in self._starts.items()
             if (cost := self._memory.get(digest)) is not None
         ]
         return sorted(judged, key=lambda entry: (entry.cost, entry.design.digest))
+
+    def _beside_a_start(self, proposal: Proposal) -> list[Design]:
+        """Propose something near a start: the way out when no start could be evaluated."""
+        for attempt in range(_RESCUE_TRIES):
+            start = self.problem.starts[int(self._rng.integers(len(self.problem.starts)))]
+            design = mutate(
+                start,
+                self._rng,
+                proposal,
+                p_moves=self.problem.varies_p_mode,
+                steps=1 + attempt // 10,
+            )
+            if self._is_new(design):
+                return [design]
+        return []
 
     # ---------------------------------------------------------------- saving
 
@@ -163,7 +179,7 @@ class BaseSearcher(ABC):
             actual = saved.raw(key)
             if actual != expected or type(actual) is not type(expected):
                 raise CheckpointError(
-                    f"the saved search should have {key} {expected!r}, actual: {actual!r}; "
+                    f"the saved search should have {key} {expected!r}, actual: {shown(actual)}; "
                     "continue it with the settings that it was started with"
                 )
         circuit = self.problem.circuit
@@ -179,7 +195,7 @@ class BaseSearcher(ABC):
         """Names the problem and the options, so that a state is not continued under others."""
         problem = self.problem
         parts = [problem.circuit.name, str(problem.p_moves), repr(self._options())]
-        parts += [design.digest for design in problem.starts]
+        parts += self._starts
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
     @abstractmethod

@@ -14,7 +14,7 @@ from edarl.search.state import StateReader, design_to_state
 
 __all__ = ["Evolution", "EvolutionOptions"]
 
-_TRIES = 200
+_TRIES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Evolution(BaseSearcher):
         if starts:
             return starts
         if not self._population:
-            return []
+            return self._beside_a_start(self.options.proposal)
         children: dict[str, Design] = {}
         for attempt in range(_TRIES * self.options.children):
-            child = self._child(steps=1 + attempt // (20 * self.options.children))
+            child = self._child(steps=1 + attempt // (4 * self.options.children))
             if self._is_new(child):
                 children.setdefault(child.digest, child)
             if len(children) == self.options.children:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
-from edarl.errors import ConfigError
+from edarl.errors import CheckpointError, ConfigError, EdarlError
 from edarl.prefix.design import Design
+from edarl.prefix.graph import Move
 from edarl.search.base import BaseSearcher, Judged
-from edarl.search.moves import Proposal, legal_neighbours, mutate
+from edarl.search.moves import Change, Proposal, changed, legal_changes, mutate
 from edarl.search.problem import SearchProblem
 from edarl.search.state import StateReader, design_to_state
 
@@ -67,7 +68,7 @@ class Greedy(BaseSearcher):
         self.options = options or GreedyOptions()
         self._current: Judged | None = None
         self._better: Judged | None = None
-        self._waiting: list[Design] | None = None  # neighbours not looked at; None: not listed yet
+        self._waiting: list[Change] | None = None  # not looked at yet; None: not listed yet
         self._descents = 0
         self._kicked: Design | None = None
 
@@ -84,7 +85,7 @@ class Greedy(BaseSearcher):
                 if self._current is None:
                     return kicked
             if self._waiting is None:
-                self._waiting = self._neighbours(self._current.design)
+                self._waiting = self._changes(self._current.design)
             batch = self._take(self._current)
             if batch:
                 return batch
@@ -100,7 +101,7 @@ class Greedy(BaseSearcher):
         while self._waiting and len(batch) < self.options.batch:
             if self._better is not None and self.options.improvement == "first":
                 break
-            design = self._waiting.pop()
+            design = changed(current.design, self._waiting.pop())
             if self._is_new(design):
                 batch.append(design)
             elif (cost := self._known_cost(design)) is not None:
@@ -114,11 +115,9 @@ class Greedy(BaseSearcher):
     def _move(self) -> None:
         self._current, self._better, self._waiting = self._better, None, None
 
-    def _neighbours(self, design: Design) -> list[Design]:
-        """List neighbours, each once, in random order."""
-        p_moves = self.problem.varies_p_mode
-        unique = {entry.digest: entry for entry in legal_neighbours(design, p_moves=p_moves)}
-        listed = list(unique.values())
+    def _changes(self, design: Design) -> list[Change]:
+        """List all changes, or a sample of them, in random order."""
+        listed = legal_changes(design, p_moves=self.problem.varies_p_mode)
         order = self._rng.permutation(len(listed))[: self.options.sample].tolist()
         return [listed[index] for index in order]
 
@@ -131,7 +130,7 @@ class Greedy(BaseSearcher):
             self._descents += 1
             return []
         if self._best is None:
-            return []
+            return self._beside_a_start(self.options.proposal)
         for attempt in range(_KICK_TRIES):
             design = mutate(
                 self._best.design,
@@ -165,7 +164,10 @@ class Greedy(BaseSearcher):
             "current": judged(self._current),
             "better": judged(self._better),
             "listed": waiting is not None,
-            "waiting": [design_to_state(design) for design in waiting or []],
+            "waiting": [
+                ["mode", change, 0] if isinstance(change, int) else list(change)
+                for change in waiting or []
+            ],
             "descents": self._descents,
             "kicked": None if self._kicked is None else design_to_state(self._kicked),
         }
@@ -174,7 +176,7 @@ class Greedy(BaseSearcher):
         circuit = self.problem.circuit
         current = saved.optional_judged("current", circuit)
         better = saved.optional_judged("better", circuit)
-        waiting = saved.designs("waiting", circuit, most=10**5)
+        waiting = [_change(entry, current) for entry in saved.items("waiting", most=10**5)]
         listed = saved.flag("listed")
         descents = saved.integer("descents")
         kicked = saved.optional_design("kicked", circuit)
@@ -185,3 +187,24 @@ class Greedy(BaseSearcher):
 
     def _options(self) -> object:
         return self.options
+
+
+def _change(entry: object, current: tuple[Design, float] | None) -> Change:
+    """Read a saved change, and make sure that it is one of the current design."""
+    if (
+        current is None
+        or not isinstance(entry, list)
+        or len(entry) != 3
+        or entry[0] not in ("add", "delete", "mode")
+        or not all(type(number) is int for number in entry[1:])
+    ):
+        raise CheckpointError(
+            "a saved descent should list changes of its current design, such as ['add', 5, 3]; "
+            "it is damaged: start the search anew"
+        )
+    change: Change = entry[1] if entry[0] == "mode" else Move(*entry)
+    try:
+        changed(current[0], change)
+    except EdarlError as error:
+        raise CheckpointError(f"a saved descent lists an impossible change: {error}") from error
+    return change

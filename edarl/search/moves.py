@@ -14,7 +14,10 @@ import numpy as np
 from edarl.prefix.design import Design
 from edarl.prefix.graph import Move, PrefixGraph
 
-__all__ = ["Proposal", "crossover", "legal_neighbours", "mutate"]
+__all__ = ["Change", "Proposal", "changed", "crossover", "legal_changes", "mutate"]
+
+Change = Move | int
+"""A move of the graph, or the new p modes of all bits."""
 
 _TRIES = 8
 
@@ -97,19 +100,33 @@ def crossover(one: Design, other: Design, rng: np.random.Generator) -> Design:
     return Design(PrefixGraph.legalise(leaves, nodes), one.circuit, _settled(or_bits))
 
 
-def legal_neighbours(design: Design, *, p_moves: bool) -> list[Design]:
-    """Give every design one change away: all legal moves, then each bit's p mode, then all."""
-    graph, circuit = design.graph, design.circuit
-    found = []
-    for plane, msb, lsb in np.argwhere(graph.legal_moves()).tolist():
-        move = Move("delete" if plane else "add", msb, lsb)
-        found.append(Design(graph.apply(move), circuit, design.or_bits))
+def legal_changes(design: Design, *, p_moves: bool) -> list[Change]:
+    """Give every single change of a design: all legal moves, one bit's p mode, all bits' p mode.
+
+    Changes are cheap to list; `changed` builds the design of one.
+    """
+    found: list[Change] = [
+        Move("delete" if plane else "add", msb, lsb)
+        for plane, msb, lsb in np.argwhere(design.graph.legal_moves()).tolist()
+    ]
     if p_moves:
-        leaves = circuit.leaves
+        leaves = design.circuit.leaves
         modes = {_settled(design.or_bits ^ 1 << bit) for bit in range(1, leaves)}
         modes |= {0, (1 << leaves) - 1}
-        found += [Design(graph, circuit, or_bits) for or_bits in sorted(modes - {design.or_bits})]
+        found += sorted(modes - {design.or_bits})
     return found
+
+
+def changed(design: Design, change: Change) -> Design:
+    """Give the design after one change.
+
+    Raises:
+        IllegalMoveError: The move is not legal.
+        ConfigError: The p modes do not fit the circuit.
+    """
+    if isinstance(change, int):
+        return Design(design.graph, design.circuit, change)
+    return Design(design.graph.apply(change), design.circuit, design.or_bits)
 
 
 def _added(graph: PrefixGraph, rng: np.random.Generator, proposal: Proposal) -> PrefixGraph:

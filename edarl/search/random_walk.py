@@ -14,7 +14,7 @@ from edarl.search.state import StateReader, design_to_state
 
 __all__ = ["RandomOptions", "RandomWalk"]
 
-_TRIES = 2000
+_TRIES = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 
-__all__ = ["StateReader", "design_to_state", "rng_to_state"]
+__all__ = ["StateReader", "design_to_state", "rng_to_state", "shown"]
 
 _HEX = re.compile(r"[0-9a-f]{1,128}")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -44,7 +44,7 @@ class StateReader:
 
     def __init__(self, data: object, where: str = "search state") -> None:
         if not isinstance(data, Mapping):
-            raise CheckpointError(f"a {where} should be a JSON object, actual: {_kind(data)}")
+            raise CheckpointError(f"a {where} should be a JSON object, actual: {shown(data)}")
         self._data = data
         self._where = where
 
@@ -175,14 +175,15 @@ class StateReader:
 
     def _refusal(self, key: str, expected: str, value: object) -> CheckpointError:
         return CheckpointError(
-            f"the field {key!r} of a {self._where} should be {expected}, actual: {_kind(value)}; "
+            f"the field {key!r} of a {self._where} should be {expected}, actual: {shown(value)}; "
             "it is damaged: start the search anew"
         )
 
 
-def _kind(value: object) -> str:
+def shown(value: object) -> str:
+    """Give a value as text for a message, at most some 60 characters."""
     try:
-        shown = repr(value)
+        text = repr(value)
     except (RecursionError, ValueError):  # repr of a huge integer is refused
         return type(value).__name__
-    return shown if len(shown) <= 60 else f"{type(value).__name__} {shown[:50]}..."
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}..."
