@@ -9,6 +9,7 @@ import typer
 
 from edarl.cli.common import Json, LibraryName, RunProgressBar, Seed, console
 from edarl.cli.output import print_json
+from edarl.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from edarl.runs.demo import DemoResult, DemoRow
@@ -84,29 +85,22 @@ def demo(
 
 
 def _show(result: DemoResult, folder: Path) -> None:
-    from rich.table import Table
-
     shown = console()
     names = list(result.rows[0].areas_um2)
-    table = Table(
-        title=f"{result.circuit.name} on {result.library}: smallest area (um2) at equal delay",
+    rows = [
+        [row.structure, f"{row.delay_ps:.0f}", *(_cell(row, name) for name in names)]
+        for row in result.rows
+    ]
+    rows.append(["hypervolume", "", *(f"{result.hypervolumes[name]:.4f}" for name in names)])
+    print_table(
+        shown,
+        f"{result.circuit.name} on {result.library}: smallest area in um2 at equal delay",
+        [Column("as fast as", is_number=False), Column("delay ps"), *map(Column, names)],
+        rows,
         caption=f"inputs driven by {result.constraint.driver_cell}, "
         f"{result.constraint.load_ff:g} fF on every output, pre-layout; every netlist of agent, "
         "anneal and random is proven",
     )
-    table.add_column("delay ps", justify="right")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_column("smallest")
-    for row in result.rows:
-        table.add_row(
-            f"{row.delay_ps:.0f}",
-            *(_cell(row, name) for name in names),
-            ", ".join(row.winners),
-        )
-    table.add_section()
-    table.add_row("hypervolume", *(f"{result.hypervolumes[name]:.4f}" for name in names), "")
-    shown.print(table)
     for line in verdict(result):
         shown.print(line)
     best = result.best

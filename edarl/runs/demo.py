@@ -39,7 +39,6 @@ COMPETITORS: Sequence[Method] = ("agent", "anneal", "random")
 """Who searches, in the order they run; each gets the same budget, starts and seed."""
 
 _TARGETS = 3
-_DELAYS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,12 @@ class DemoRow:
     """One line of the comparison: the smallest area of everybody at one delay.
 
     Attributes:
-        delay_ps: The delay to meet, in picoseconds.
+        structure: The classic structure that is the best of the classics there.
+        delay_ps: Its delay, which everybody has to meet, in picoseconds.
         areas_um2: Area by name; None where nobody of that name meets the delay.
     """
 
+    structure: str
     delay_ps: float
     areas_um2: dict[str, float | None]
 
@@ -133,9 +134,8 @@ def run_demo(
     on_stage("the classic structures, in every flow")
     frame = run_frame(config, flow=BEST)
     on_stage("what Yosys makes of a + b")
-    yosys = tuple(
-        yosys_adder_baseline(circuit, load_library(library), frame.constraint, frame.targets_ps)
-    )
+    cells = load_library(library)
+    yosys = tuple(yosys_adder_baseline(circuit, cells, frame.constraint, frame.targets_ps))
     runs: dict[str, RunResult] = {}
     with Store.open(folder / "edarl.db") as store:
         for method in COMPETITORS:
@@ -150,7 +150,7 @@ def run_demo(
     box = frame.box()
     result = DemoResult(
         circuit=circuit,
-        library=library,
+        library=cells.name,
         constraint=frame.constraint,
         frame=frame,
         yosys=yosys,
@@ -207,15 +207,20 @@ def _points_by_name(
 
 
 def _compare(points: dict[str, list[Point]], frame: Frame) -> tuple[DemoRow, ...]:
-    """Compare at delays spread evenly in ratio from the fastest classic to the smallest."""
-    front = frame.regular_front()
-    first, last = front[0].delay_ps, front[-1].delay_ps
-    ratio = last / first
-    delays = [first * ratio ** (step / (_DELAYS - 1)) for step in range(_DELAYS)]
+    """Compare at the delays where a classic structure is the best of the classics."""
+    best: dict[str, Point] = {}
+    front = set(frame.regular_front())
+    for curve in frame.regular:
+        for point in curve.points:
+            known = best.get(curve.structure)
+            if point in front and (known is None or point.area_um2 < known.area_um2):
+                best[curve.structure] = point
+    chosen = sorted(best.items(), key=lambda entry: entry[1].delay_ps)
+    delays = [point.delay_ps for _, point in chosen]
     areas = {name: areas_at(found, delays) for name, found in points.items()}
     return tuple(
-        DemoRow(delay, {name: areas[name][index] for name in points})
-        for index, delay in enumerate(delays)
+        DemoRow(name, point.delay_ps, {rival: areas[rival][index] for rival in points})
+        for index, (name, point) in enumerate(chosen)
     )
 
 
@@ -288,7 +293,12 @@ def _report(result: DemoResult, structural_proof: dict[str, Any]) -> dict[str, A
         "versions": versions(),
         "baseline_calls": result.frame.calls,
         "rows": [
-            {"delay_ps": row.delay_ps, "areas_um2": row.areas_um2, "winners": row.winners}
+            {
+                "structure": row.structure,
+                "delay_ps": row.delay_ps,
+                "areas_um2": row.areas_um2,
+                "winners": row.winners,
+            }
             for row in result.rows
         ],
         "hypervolume": result.hypervolumes,
