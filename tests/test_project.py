@@ -218,7 +218,6 @@ def test_make_targets_in_documents_exist() -> None:
     assert named <= targets
 
 
-@pytest.mark.xfail(reason="the verbs beside doctor are still to come", strict=True)
 def test_commands_in_the_readme_exist_with_their_options() -> None:
     commands = dict(command_paths())
     for words in readme_commands():

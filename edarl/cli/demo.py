@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edarl.runs.demo import DemoResult, DemoRow
     from edarl.runs.execute import RunProgress
 
-__all__ = ["app", "demo"]
+__all__ = ["app", "demo", "verdict"]
 
 app = typer.Typer()
 
