@@ -47,6 +47,9 @@ class AbcSession:
         constraint: Driver and load; loads are in femtofarad whatever the library's unit.
         timeout_s: Longest time for one `run`, in seconds.
         memory_mb: Address space limit of the process in MiB.
+
+    Raises:
+        LibraryError: The driver is not in the library, which ABC itself would not notice.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class AbcSession:
         timeout_s: float = 60.0,
         memory_mb: int = 2048,
     ) -> None:
+        library.cell(constraint.driver_cell)
         self.library = library
         self.constraint = constraint
         self.timeout_s = timeout_s

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edarl.errors import ToolNotFoundError, ToolOutputError, ToolTimeoutError
+from edarl.errors import LibraryError, ToolNotFoundError, ToolOutputError, ToolTimeoutError
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
@@ -167,6 +167,11 @@ def test_a_library_that_abc_cannot_load_is_an_error(library: CellLibrary, tmp_pa
     with pytest.raises(ToolOutputError, match="should load the library"):
         session.run(["topo"])
     session.close()
+
+
+def test_a_driver_that_is_not_in_the_library_is_refused(library: CellLibrary) -> None:
+    with pytest.raises(LibraryError, match="NO_SUCH_X1"):
+        AbcSession(library, Constraint("NO_SUCH_X1", 10.0))
 
 
 def test_a_missing_program_says_so(library: CellLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
