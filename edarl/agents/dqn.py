@@ -1,0 +1,486 @@
+"""The first learning agent: a target-conditioned, masked double DQN with vector values.
+
+It walks from graph to graph. Episodes are short and start at designs that are dreamed up near the
+best ones known for the episode's delay target: what a move makes of a graph is known without any
+tool, so a judge looks at many imagined designs and one is evaluated. From there the Q network
+proposes moves, and the judge looks at what they lead to.
+
+Source: PrefixRL (arXiv 2205.07000) for the vector values and the discount. It differs in being
+conditioned on a delay target instead of one agent per weight, in the judge, in the starts and in
+logarithmic costs. Formulas and reasons are in `docs/agents.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from edarl.agents.archive import Archive, weighted
+from edarl.agents.chooser import Chooser
+from edarl.agents.config import DqnConfig
+from edarl.agents.judge import Judge
+from edarl.agents.learner import Learner
+from edarl.agents.physics import FEATURES, physics_features
+from edarl.agents.progress import (
+    AgentStep,
+    Counters,
+    Episode,
+    LearnOutcome,
+    Limits,
+    StopReason,
+    Visit,
+)
+from edarl.agents.replay import Replay
+from edarl.agents.task import Environments, Situation, Task, TaskInfo
+from edarl.errors import ConfigError, ToolError
+from edarl.prefix.design import Design
+from edarl.prefix.graph import PrefixGraph
+from edarl.prefix.structures import structure
+
+__all__ = ["DqnAgent"]
+
+_TRIES = 8
+
+
+class DqnAgent:
+    """Learns to improve prefix graphs.
+
+    Args:
+        config: Settings.
+        info: What the environment shows and rewards, from `edarl.agents.task_info`.
+        seed: The one seed, >= 0; with it, a run on the CPU can be repeated exactly.
+
+    Raises:
+        ConfigError: The device or a start does not exist, or the seed is negative.
+    """
+
+    def __init__(self, config: DqnConfig, info: TaskInfo, seed: int) -> None:
+        if seed < 0:
+            raise ConfigError(f"`seed` should be at least 0, actual value: {seed}")
+        torch.set_num_threads(config.threads)
+        self.config = config
+        self.info = info
+        self.seed = seed
+        walk, weights, judge = np.random.SeedSequence(seed).spawn(3)
+        self.rng = np.random.Generator(np.random.PCG64(walk))
+        self.learner = Learner(config, info.planes, info.components, _seed_from(weights))
+        self.judge = Judge(
+            len(FEATURES),
+            info.components,
+            members=config.judge_members,
+            hidden=config.judge_hidden,
+            learning_rate=config.judge_learning_rate,
+            seed=_seed_from(judge),
+        )
+        self.replay = Replay(config.replay_capacity, info.planes, info.width, info.components)
+        self.archive = Archive(config.archive_capacity, len(FEATURES), info.weightings())
+        self.counters = Counters()
+        self.episode: Episode | None = None
+        self.barred: set[Design] = set()
+        self._starts = tuple(
+            info.design(structure(name, info.width), mode)
+            for name in config.starts
+            for mode in info.p_modes
+        )
+        self._chooser = Chooser(config, info, self.learner, self.judge)
+        self._failed_starts = 0
+
+    @property
+    def calls(self) -> int:
+        """Evaluator calls so far in the agent's life."""
+        return self.counters.calls
+
+    def save(self, path: Path, *, library: str | None = None) -> None:
+        """Write a checkpoint that `load` takes up exactly here.
+
+        Args:
+            path: The folder; a checkpoint that is there is replaced.
+            library: Digest of the cell library, for the record.
+
+        Raises:
+            CheckpointError: The folder cannot be written.
+        """
+        from edarl.agents.saving import save_agent
+
+        save_agent(self, path, library=library)
+
+    @classmethod
+    def load(cls, path: Path, info: TaskInfo) -> DqnAgent:
+        """Read a checkpoint; nothing in it is executed.
+
+        Raises:
+            CheckpointError: It is missing, damaged, or belongs to another task.
+        """
+        from edarl.agents.saving import load_agent
+
+        return load_agent(path, info)
+
+    # ---------------------------------------------------------------- learning
+
+    def learn(
+        self,
+        environments: Environments,
+        *,
+        budget_calls: int | None = None,
+        steps: int | None = None,
+        on_step: Callable[[AgentStep], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> LearnOutcome:
+        """Walk and learn until the budget or the steps are used up.
+
+        The budget counts evaluator calls, those for the starts of episodes included. It is met
+        exactly when one design costs one call; when a design costs K calls, learning ends when
+        fewer than K are left. Only the very first evaluation, whose price nobody knows yet, may
+        exceed a budget smaller than that.
+
+        Args:
+            environments: One environment, or several with a target each, like those that ``info``
+                came from.
+            budget_calls: Most evaluator calls in this call of `learn`, >= 0.
+            steps: Most environment steps in this call of `learn`, >= 0.
+            on_step: Told of every step, in order.
+            should_stop: Asked before every step; True ends the learning.
+
+        Raises:
+            ConfigError: No limit or a negative one is given, or the environment is another.
+            ToolError: The tools cannot be used any more; the agent keeps what it learned.
+        """
+        limits = Limits(budget_calls, steps, self.config.idle_steps)
+        task = Task(environments)
+        self._check_task(task.info)
+        begun = replace(self.counters)
+        self.counters.idle = 0
+        situation: Situation | None = None
+        try:
+            while True:
+                if should_stop is not None and should_stop():
+                    stopped_by: StopReason | None = "asked"
+                else:
+                    stopped_by = limits.reached(begun, self.counters)
+                if stopped_by is not None:
+                    break
+                situation, report = self._advance(task, situation)
+                if on_step is not None and report is not None:
+                    on_step(report)
+        except KeyboardInterrupt:
+            stopped_by = "interrupted"
+        return LearnOutcome(
+            stopped_by,
+            self.counters.step - begun.step,
+            self.counters.calls - begun.calls,
+            self.counters.cache_hits - begun.cache_hits,
+        )
+
+    def _advance(
+        self, task: Task, situation: Situation | None
+    ) -> tuple[Situation | None, AgentStep | None]:
+        """Begin an episode, take up an interrupted one, or make a move."""
+        if self.episode is None:
+            return self._begin(task)
+        if situation is None:
+            # The environment stands elsewhere; nothing of this is new to the agent.
+            situation = task.reset(self.episode.design, self.episode.target_ps)
+            self.counters.count(situation.evaluation)
+            return situation, None
+        return self._move(task, situation)
+
+    def _begin(self, task: Task) -> tuple[Situation | None, AgentStep | None]:
+        target_ps: float | None
+        if self.config.target_ps == "sample" or self.info.aims_ps is not None:
+            target_ps = self.info.sample_target(self.rng)
+        else:
+            target_ps = self.config.target_ps
+        start = self._choose_start(task, target_ps)
+        before = task.calls
+        try:
+            situation = task.reset(start, target_ps)
+        except ToolError:
+            # The tools could not evaluate this design. If they could not evaluate the next ones
+            # either they are broken, and then the caller should know.
+            self.counters.calls += task.calls - before
+            self.counters.failures += 1
+            self.counters.idle += 1
+            self.barred.add(start)
+            self._failed_starts += 1
+            if start in self._starts or self._failed_starts >= _TRIES:
+                raise
+            return None, None
+        self._failed_starts = 0
+        self.counters.count(situation.evaluation)
+        self.counters.episode += 1
+        self.episode = Episode(situation.target_ps, 0, situation.design)
+        self._remember(situation)
+        self.replay.begin(
+            situation.observation, situation.legal, situation.costs, situation.target_ps
+        )
+        return situation, self._report(situation, None, self._fit_judge())
+
+    def _choose_start(self, task: Task, target_ps: float | None) -> Design:
+        config = self.config
+        weights = self.info.weights(target_ps)
+        modes = task.p_modes(target_ps)
+        fresh = [start for start in self._starts if not self.archive.measured(start, weights)]
+        starts = [start for start in fresh or self._starts if start.p_mode in modes]
+        if not fresh and self.rng.random() < config.start_archive:
+            population = [
+                design
+                for design, _ in self.archive.best(weights, config.population)
+                if design.p_mode in modes
+            ]
+            if population and config.dreams:
+                dreamed = self._chooser.dream(
+                    population,
+                    target_ps,
+                    p_modes=modes,
+                    rng=self.rng,
+                    avoid=self._tried(weights),
+                )
+                if dreamed is not None:
+                    return dreamed
+            starts = population or starts
+        return starts[int(self.rng.integers(len(starts)))]
+
+    def _move(self, task: Task, situation: Situation) -> tuple[Situation | None, AgentStep]:
+        assert self.episode is not None
+        action = self._explore(situation)
+        after, terminated, truncated = task.step(action)
+        self.counters.count(after.evaluation)
+        self.counters.step += 1
+        elapsed = self.episode.elapsed + 1
+        truncated = truncated or elapsed >= self.config.episode_steps
+        if after.failed:
+            self.counters.failures += 1
+            self.barred.add(self._chooser.result(situation.design, action))
+        else:
+            self._remember(after)
+        self.replay.step(
+            action,
+            after.observation,
+            after.legal,
+            after.costs,
+            terminated=terminated,
+            truncated=truncated,
+        )
+        scalars = self._study()
+        report = self._report(after, action, scalars)
+        if terminated or truncated:
+            self.episode = None
+            return None, report
+        self.episode = replace(self.episode, elapsed=elapsed, design=after.design)
+        return after, report
+
+    def _remember(self, situation: Situation) -> None:
+        features = self.archive.features_of(situation.design)
+        if features is None:
+            features = physics_features(situation.design)
+        self.archive.add(situation.design, situation.costs, features)
+
+    def _fit_judge(self) -> dict[str, float]:
+        config = self.config
+        if len(self.archive) < 2 * config.judge_members or not config.judge_steps:
+            return {}
+        error = self.judge.fit(
+            self.archive.features,
+            np.log(np.maximum(self.archive.costs, 1e-6)),
+            steps=config.judge_steps,
+            batch_size=config.judge_batch_size,
+            rng=self.rng,
+        )
+        return {"agent/judge_error": error}
+
+    def _study(self) -> dict[str, float]:
+        """Train judge and network after a move; gives the scalars."""
+        config = self.config
+        scalars = {"agent/epsilon": self.epsilon, **self._fit_judge()}
+        if (
+            len(self.replay) >= config.warmup_steps
+            and self.counters.step % config.update_every == 0
+        ):
+            scalars.update(self._update())
+        return scalars
+
+    def _update(self) -> dict[str, float]:
+        config = self.config
+        sample = self.replay.sample(config.batch_size, config.steps, self.rng)
+        targets_ps = [_target_or_none(target) for target in sample.targets_ps]
+        preferences = np.array([self.info.weights(target) for target in targets_ps])
+        for row in np.flatnonzero(self.rng.random(config.batch_size) < config.retarget):
+            other = self.info.sample_target(self.rng)
+            weights = self.info.weights(other)
+            if np.isfinite(weighted(sample.costs[row], weights)).all():
+                targets_ps[row], preferences[row] = other, weights
+        shown = replace(
+            sample,
+            observations=self.info.show_target(sample.observations, targets_ps),
+            next_observations=self.info.show_target(sample.next_observations, targets_ps),
+        )
+        report = asdict(self.learner.update(shown, preferences))
+        return {f"agent/{name}": value for name, value in report.items()}
+
+    def _report(
+        self, situation: Situation, action: int | None, scalars: Mapping[str, float]
+    ) -> AgentStep:
+        counters = self.counters
+        return AgentStep(
+            step=counters.step,
+            episode=counters.episode,
+            calls=counters.calls,
+            cache_hits=counters.cache_hits,
+            action=action,
+            target_ps=situation.target_ps,
+            design=situation.design,
+            evaluation=situation.evaluation,
+            failed=situation.failed,
+            cost=float(weighted(situation.costs, self.info.weights(situation.target_ps))),
+            scalars=scalars,
+        )
+
+    # ---------------------------------------------------------------- choosing
+
+    @property
+    def epsilon(self) -> float:
+        """The share of random moves at this step."""
+        config = self.config
+        progress = min(1.0, self.counters.step / config.epsilon_steps)
+        return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * progress
+
+    def _explore(self, situation: Situation) -> int:
+        if not self.learner.updates or self.rng.random() < self.epsilon:
+            return self._random_move(situation)
+        avoid = self._tried(self.info.weights(situation.target_ps))
+        ranked = self._chooser.rank(situation, rng=self.rng, avoid=avoid)
+        if not self.config.temperature:
+            return int(ranked.actions[0])
+        scores = ranked.scores[: self.config.explore_among]
+        chances = np.exp((scores - scores[0]) / self.config.temperature)
+        return int(self.rng.choice(ranked.actions[: len(scores)], p=chances / chances.sum()))
+
+    def _random_move(self, situation: Situation) -> int:
+        """Draw a legal move, with a few tries for one that leads to something new."""
+        actions = np.flatnonzero(situation.legal)
+        tried = self._tried(self.info.weights(situation.target_ps))
+        for _ in range(_TRIES):
+            action = int(self.rng.choice(actions))
+            if self._chooser.result(situation.design, action) not in tried:
+                break
+        return action
+
+    def _tried(self, weights: Float[np.ndarray, " k"]) -> _Tried:
+        return _Tried(self.archive, self.barred, weights)
+
+    def act(
+        self,
+        observation: Float[np.ndarray, "c n n"],
+        legal: Bool[np.ndarray, " a"],
+        *,
+        target_ps: float | None = None,
+        greedy: bool = True,
+    ) -> int:
+        """Choose a legal action by the Q network alone.
+
+        Args:
+            observation: [C, N, N] planes; N may differ from the width of training.
+            legal: [A] legal actions.
+            target_ps: The delay target that decides the preference among cost components.
+            greedy: False draws a random legal action with probability `epsilon`.
+
+        Raises:
+            ConfigError: No action is legal.
+        """
+        actions = np.flatnonzero(legal)
+        if not len(actions):
+            raise ConfigError("at least one action should be legal, actual: none")
+        if not greedy and self.rng.random() < self.epsilon:
+            return int(self.rng.choice(actions))
+        weights = self.info.weights(target_ps)
+        scores = self.learner.scores(observation[None], weights[None])[0]
+        return int(actions[scores[actions].argmax()])
+
+    def rollout(
+        self,
+        env: gym.Env[Any, Any],
+        steps: int,
+        *,
+        start: PrefixGraph | str | None = None,
+        target_ps: float | None = None,
+    ) -> list[Visit]:
+        """Walk greedily without learning; the evaluator calls are in the visits' evaluations.
+
+        Args:
+            env: An environment like the one that ``info`` came from.
+            steps: Moves to make; the environment's time limit may end the walk earlier.
+            start: A graph or a structure's name; None takes the best design known for the target.
+            target_ps: The delay target in picoseconds.
+
+        Raises:
+            ConfigError: The environment is another.
+            ToolError: The tools cannot be used any more.
+        """
+        task = Task(env)
+        self._check_task(task.info)
+        weights = self.info.weights(target_ps)
+        mode = task.info.p_modes[0]
+        best = [design for design, _ in self.archive.best(weights, len(self.archive))]
+        if start is None:
+            first = next(design for design in (*best, *self._starts) if design.p_mode == mode)
+        else:
+            graph = structure(start, self.info.width) if isinstance(start, str) else start
+            first = self.info.design(graph, mode)
+        situation = task.reset(first, target_ps)
+        visits = [_visit(situation, weights)]
+        for _ in range(steps):
+            ranked = self._chooser.rank(situation)
+            situation, terminated, truncated = task.step(int(ranked.actions[0]))
+            visits.append(_visit(situation, weights))
+            if terminated or truncated:
+                break
+        return visits
+
+    def _check_task(self, other: TaskInfo) -> None:
+        mine, theirs = self.info, other
+        fits = (
+            mine.circuit == theirs.circuit
+            and set(theirs.p_modes) <= set(mine.p_modes)
+            and mine.objective.names == theirs.objective.names
+        )
+        if not fits:
+            raise ConfigError(
+                f"the agent's environment should have circuit, p modes and cost components "
+                f"{mine}, actual: {theirs}"
+            )
+
+
+class _Tried:
+    """The designs that need not be evaluated again for some weights."""
+
+    def __init__(
+        self, archive: Archive, barred: set[Design], weights: Float[np.ndarray, " k"]
+    ) -> None:
+        self._archive = archive
+        self._barred = barred
+        self._weights = weights
+
+    def __contains__(self, design: object) -> bool:
+        return isinstance(design, Design) and (
+            design in self._barred or self._archive.measured(design, self._weights)
+        )
+
+
+def _visit(situation: Situation, weights: Float[np.ndarray, " k"]) -> Visit:
+    cost = float(weighted(situation.costs, weights))
+    return Visit(situation.design, situation.evaluation, cost)
+
+
+def _seed_from(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+
+
+def _target_or_none(target_ps: float) -> float | None:
+    return None if np.isnan(target_ps) else float(target_ps)
