@@ -6,6 +6,7 @@ the one or only the other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from edarl.errors import NetlistError
@@ -31,12 +32,16 @@ def _cover(inputs: int, table: int) -> list[str]:
     return [f"{''.join(str(row >> bit & 1) for bit in range(inputs))} 1" for row in rows]
 
 
-def netlist_blif(netlist: Netlist, bindings: Mapping[str, CellBinding]) -> str:
+def netlist_blif(
+    netlist: Netlist, bindings: Mapping[str, CellBinding], *, carry_first: bool = False
+) -> str:
     """Write a gate netlist as BLIF of library cells.
 
     Args:
         netlist: The gates.
         bindings: For each gate function the cell that realises it.
+        carry_first: Whether the last output is listed before the others, and the inputs bit by
+            bit from the most significant one; by default all are in the order of the ports.
 
     Raises:
         KeyError: A function has no binding; libraries check theirs when they are loaded.
@@ -48,7 +53,7 @@ def netlist_blif(netlist: Netlist, bindings: Mapping[str, CellBinding]) -> str:
         )
         for function, binding in bindings.items()
     }
-    lines = _header(netlist.circuit.name, netlist.circuit.ports())
+    lines = _header(netlist.circuit.name, netlist.circuit.ports(), carry_first=carry_first)
     lines += [templates[function] % (*inputs, output) for function, inputs, output in netlist.gates]
     lines.append(".end\n")
     return "\n".join(lines)
@@ -83,9 +88,14 @@ def mapped_blif(netlist: MappedNetlist) -> str:
     return "\n".join(lines)
 
 
-def _header(name: str, ports: tuple[Port, ...]) -> list[str]:
-    inputs = [bit for port in ports if port.direction == "input" for bit in port_bits(port)]
+def _header(name: str, ports: tuple[Port, ...], *, carry_first: bool = False) -> list[str]:
+    buses = [port_bits(port) for port in ports if port.direction == "input"]
+    inputs = [bit for bits in buses for bit in bits]
     outputs = [bit for port in ports if port.direction == "output" for bit in port_bits(port)]
+    if carry_first:
+        by_bit = itertools.zip_longest(*(reversed(bits) for bits in buses))
+        inputs = [bit for bits in by_bit for bit in bits if bit is not None]
+        outputs = [*outputs[-1:], *outputs[:-1]]
     return [f".model {name}", f".inputs {' '.join(inputs)}", f".outputs {' '.join(outputs)}"]
 
 

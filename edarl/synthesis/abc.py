@@ -114,8 +114,9 @@ class AbcSession:
         """Make a netlist of library cells the current one.
 
         Raises:
-            ToolError: As for `run`; when the file cannot be written; and when ABC says anything at all while it reads, since after
-                a failed read the netlist before would silently stay.
+            ToolError: As for `run`; when the file cannot be written; and when ABC says anything at
+                all while it reads, since after a failed read the netlist before would silently
+                stay.
         """
         path = self.workdir / name
         try:

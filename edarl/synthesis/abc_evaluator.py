@@ -15,8 +15,8 @@ from edarl.hdl.netlist import Netlist
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.prefix.design import Design
 from edarl.synthesis.abc import AbcSession, parse_timing
-from edarl.synthesis.flows import Flow, flows_named
 from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.flows import Flow, flows_named
 from edarl.synthesis.process import tool_versions
 
 __all__ = ["AbcEvaluator", "design_blif", "sizing_script"]
@@ -167,7 +167,8 @@ def sizing_script(flow: Flow, targets_ps: Sequence[float]) -> list[str]:
 def design_blif(design: Design, flow: Flow, library: CellLibrary) -> str:
     """Give a design as BLIF of the library's smallest cells, as the flow wants it."""
     netlist = _mapped(design, flow.input_order)
-    return netlist_blif(netlist, library.fast_pin_bindings if flow.fast_pins else library.bindings)
+    bindings = library.fast_pin_bindings if flow.fast_pins else library.bindings
+    return netlist_blif(netlist, bindings, carry_first=flow.carry_first)
 
 
 @lru_cache(maxsize=8)

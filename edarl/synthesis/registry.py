@@ -129,11 +129,9 @@ def _unknown(name: str) -> str:
     known = list_libraries()
     if "/" in name or name.lower().endswith(_SUFFIXES):
         return f"there is no Liberty file {name}{suggest(name, known)}"
+    near = suggest(name, tuple(dict.fromkeys((*known, *_INSTALLABLE))))
     have = f"registered: {', '.join(known)}" if known else "none is registered"
-    return (
-        f"there is no library `{name}`{suggest(name, (*known, *_INSTALLABLE))} ({have}); "
-        f"to add one, {_how_to_add(name)}"
-    )
+    return f"there is no library `{name}`{near} ({have}); to add one, {_how_to_add(name)}"
 
 
 def _load_file(path: Path) -> CellLibrary:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edarl.synthesis.library import load_library
-
 from edarl.errors import ConfigError
 from edarl.metrics import Constraint
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cache import CachedEvaluator
-from edarl.synthesis.flows import flows_named
 from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.flows import flows_named
+from edarl.synthesis.library import load_library
 
 __all__ = ["EvaluatorSpec"]
 

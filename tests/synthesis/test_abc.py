@@ -247,7 +247,7 @@ def test_evaluations_keep_order_and_count_every_sizing(library: CellLibrary) -> 
     evaluator.close()
     assert [evaluation.design for evaluation in evaluations] == [d.digest for d in designs]
     for evaluation in evaluations:
-        assert evaluation.calls == 6
+        assert evaluation.calls == 2 * len(FLOWS)
         assert [(point.flow, point.target_ps) for point in evaluation.points] == [
             (flow, target) for flow in FLOWS for target in (300.0, 400.0)
         ]
