@@ -159,7 +159,7 @@ class _Builder:
         needs_sum = self.circuit.kind != "comparator"
         has_constant_carry = bit == 0 and not self.carry_in
         if (leaf, "g") not in self.needed:
-            # No prefix uses this bit (so none uses its propagate either): only its half sum is left.
+            # No prefix uses this bit, so none uses its propagate either: only its half sum is left.
             if needs_sum:
                 self.half_sums.append(
                     (a, 1)
