@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +15,10 @@ from edarl.errors import ConfigError
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import KINDS, Circuit
 from edarl.prefix.design import P_MODES, Design
-from edarl.prefix.graph import PrefixGraph
+from edarl.prefix.graph import MAX_TEXT_LENGTH, PrefixGraph
 from edarl.prefix.readers import read_graph
 from edarl.prefix.structures import structure
+from edarl.synthesis.flows import FLOWS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +66,10 @@ LibraryName = Annotated[
     str, typer.Option("--library", "-l", help="Cell library: an installed name, or a Liberty file.")
 ]
 FlowName = Annotated[
-    str, typer.Option("--flow", help="direct, pinswap, remap, several with '+', or best for all.")
+    str,
+    typer.Option(
+        "--flow", help=f"{', '.join(FLOWS)}, several joined with '+', or best for all of them."
+    ),
 ]
 PModeName = Annotated[
     str, typer.Option("--p-mode", help="How bits form their propagate: xor, or, best (both).")
@@ -100,12 +104,12 @@ def parse_delay_ps(text: str) -> float:
 
 
 def parse_delays_ps(text: str) -> tuple[float, ...]:
-    """Read delays separated by commas.
+    """Read delays separated by commas; an empty text has none.
 
     Raises:
         ConfigError: One of them is not a positive delay.
     """
-    return tuple(parse_delay_ps(part) for part in text.split(",") if part.strip())
+    return tuple(parse_delay_ps(part) for part in text.split(",")) if text.strip() else ()
 
 
 def make_circuit(kind: str, width: int, *, carry_in: bool, carry_out: bool) -> Circuit:
@@ -128,9 +132,13 @@ def chosen_graph(name: str | None, file: Path | None, circuit: Circuit) -> Prefi
         return structure(name, circuit.leaves)
     assert file is not None
     try:
-        return read_graph(file.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the graph in {file}: {error}") from error
+        with file.open() as stream:
+            text = stream.read(MAX_TEXT_LENGTH + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the graph in {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the graph in {file} should be text, actual: {error}") from error
+    return read_graph(text)
 
 
 def p_mode_designs(graph: PrefixGraph, circuit: Circuit, p_mode: str) -> list[Design]:
@@ -216,8 +224,9 @@ def write_file(path: Path, text: str) -> None:
         temporary.write_text(text)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ConfigError(f"cannot write {path}: {error}") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,7 +143,7 @@ def front(
     if as_json:
         print_json(_document(report, library_title(library), files))
     elif report.rows:
-        _show(report, library_title(library), files)
+        _show(report, library_title(library), files, store)
     else:
         _explain_empty(report, path, library_title(library))
     raise typer.Exit(ExitCode.DONE if report.rows else ExitCode.NO)
@@ -252,7 +253,7 @@ def _plot(report: FrontReport, path: Path, library: str) -> None:
     )
 
 
-def _show(report: FrontReport, library: str, files: dict[str, str]) -> None:
+def _show(report: FrontReport, library: str, files: dict[str, str], store: Path | None) -> None:
     shown = console()
     compared = report.frame.targets_ps if report.frame else ()
     columns = _COLUMNS
@@ -279,8 +280,12 @@ def _show(report: FrontReport, library: str, files: dict[str, str]) -> None:
         shown.print(f"Yosys makes of a + b: {text}")
     for file in files.values():
         shown.print(f"wrote {file}", markup=False, soft_wrap=True)
-    digest = report.rows[0].found.design.digest[:12]
-    shown.print(f"[dim]get one: edarl export --design {digest} --library {library}[/]")
+    first = report.rows[0].found
+    shown.print(
+        f"[dim]get one: edarl export --design {first.design.digest[:12]} --library {library} "
+        f"--delay {math.ceil(first.delay_ps)}" + (f" --store {store}" if store else "") + "[/]",
+        soft_wrap=True,
+    )
 
 
 def _cells(row: FrontRow, *, was_compared: bool) -> list[str]:

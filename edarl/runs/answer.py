@@ -9,7 +9,7 @@ from functools import partial
 from edarl.errors import EdarlError, EquivalenceError, ToolError
 from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint, Evaluation, Point
-from edarl.objectives.iso_delay import iso_delay_cost, overrun_area
+from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
@@ -110,7 +110,7 @@ def find_design(
                 circuit, spec, results, cost, budget=budget, seed=seed, on_progress=on_progress
             )
             calls += sum(evaluation.calls for _, evaluation in found)
-            fresh = [design for design, _ in _cheapest(found, cost) if design not in origin]
+            fresh = [design for design, _ in _most_promising(found, target) if design not in origin]
             origin |= dict.fromkeys(fresh, "anneal")
             results += list(zip(fresh, evaluator.evaluate(fresh), strict=True))
     finally:
@@ -225,32 +225,53 @@ def _progress(progress: Progress, budget: int, figures: dict[str, float]) -> Run
 def _cheapest(
     results: list[tuple[Design, Evaluation]], cost: Callable[[Evaluation], float]
 ) -> list[tuple[Design, Evaluation]]:
-    """Give the successful results, best first, at most as many as are worth a second look."""
+    """Give the successful results, best first."""
     judged = [entry for entry in results if not entry[1].failed]
-    return sorted(judged, key=lambda entry: (cost(entry[1]), entry[0].digest))[:12]
+    return sorted(judged, key=lambda entry: (cost(entry[1]), entry[0].digest))
+
+
+def _rank(point: Point, target: float) -> tuple[bool, float, float]:
+    """Give what makes a point the better answer: that it meets the delay, then its area."""
+    if point.meets(target):
+        return False, point.area_um2, point.delay_ps
+    return True, point.delay_ps, point.area_um2
+
+
+def _most_promising(
+    results: list[tuple[Design, Evaluation]], target: float
+) -> list[tuple[Design, Evaluation]]:
+    """Give the successful results whose best point is the best answer, at most a dozen."""
+    judged = [entry for entry in results if not entry[1].failed]
+    judged.sort(
+        key=lambda entry: (min(_rank(point, target) for point in entry[1].points), entry[0].digest)
+    )
+    return judged[:12]
 
 
 def _confirm_best(
     pool: list[tuple[Design, Point]], target: float, *, library_confirmer: Confirmer
 ) -> Confirmed:
-    """Emit and prove the most promising candidates; give the best by its own figures."""
-    ranked = sorted(pool, key=lambda entry: (overrun_area(entry[1], target), entry[1].delay_ps))
-    fastest = min(pool, key=lambda entry: (entry[1].delay_ps, entry[1].area_um2))
-    if not any(point.meets(target) for _, point in pool):
-        ranked = [fastest]
-    requests = [
-        Request(design, point.flow, point.target_ps) for design, point in ranked[:_CONFIRMED]
+    """Emit and prove the most promising candidates; give the best by its own figures.
+
+    Candidates that miss the delay are not tried, unless all do: then the fastest is.
+    """
+    ranked = sorted(pool, key=lambda entry: _rank(entry[1], target))
+    meeting = [entry for entry in ranked if entry[1].meets(target)]
+    candidates = [
+        Request(design, point.flow, point.target_ps)
+        for design, point in (meeting[: 3 * _CONFIRMED] or ranked[:1])
     ]
     reasons: list[EdarlError] = []
+    confirmed: list[Confirmed] = []
     with library_confirmer as confirmer:
-        confirmed = confirmer.confirm_all(
-            requests, on_failure=lambda _, error: reasons.append(error)
-        )
+        while candidates and not any(entry.point.meets(target) for entry in confirmed):
+            confirmed += confirmer.confirm_all(
+                candidates[:_CONFIRMED], on_failure=lambda _, error: reasons.append(error)
+            )
+            del candidates[:_CONFIRMED]
     if not confirmed:
         raise reasons[0]
-    return min(
-        confirmed, key=lambda entry: (overrun_area(entry.point, target), entry.point.delay_ps)
-    )
+    return min(confirmed, key=lambda entry: _rank(entry.point, target))
 
 
 def _keep(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,11 +107,29 @@ def read_config(
     try:
         return RunConfig(**data)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
-            for fault in error.errors()
-        ]
+        lines = [f"  {_described(fault['loc'], fault)}" for fault in error.errors()]
         raise ConfigError("these settings are not usable:\n" + "\n".join(lines)) from error
+
+
+def _described(place: tuple[int | str, ...], fault: Any) -> str:  # pydantic's record of a fault
+    """Say what is wrong with one setting, what it was, and what may have been meant."""
+    name = ".".join(str(part) for part in place)
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        groups: dict[str, type[BaseModel]] = {"dqn": DqnConfig, "ppo": PpoConfig}
+        known = groups.get(str(place[0]), RunConfig) if len(place) > 1 else RunConfig
+        return f"{name}: there is no such setting{_suggested(str(place[-1]), known.model_fields)}"
+    if not place:  # it concerns several settings and says so itself
+        return message
+    suggestion = ""
+    if fault["type"] == "literal_error":
+        suggestion = _suggested(str(fault["input"]), re.findall(r"'(\w+)'", message))
+    return f"{name}: {message}, actual value: {fault['input']!r:.60}{suggestion}"
+
+
+def _suggested(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _set(data: dict[str, Any], text: str) -> None:

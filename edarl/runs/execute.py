@@ -162,6 +162,7 @@ class Run:
         status = "failed"
         try:
             stopped_by, method_state = self._search(frame, method_state)
+            self._show("search", self.calls, self.config.budget_calls, force=True)
             self._save(method_state)
             confirmed: tuple[Confirmed, ...] = ()
             if self.config.confirm:

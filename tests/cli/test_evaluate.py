@@ -1,0 +1,125 @@
+"""``edarl evaluate``: its JSON is what other programs rely on, its table what people read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edarl.cli.output import ExitCode
+from edarl.hdl import verilog
+from edarl.prefix.design import Design
+from edarl.prefix.readers import grid_text
+from edarl.prefix.structures import structure
+from edarl.synthesis.flows import FLOWS
+from tests.cli.conftest import Run
+
+
+def test_the_json_has_exactly_the_promised_fields(edarl: Run, osu018: str) -> None:
+    said = edarl("evaluate", "--structure", "sklansky", "--circuit", "adder", "--width", 8,
+                 "--library", osu018, "--flow", "direct", "--p-mode", "xor",
+                 "--delays", "700,0.9ns", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    answer = said.json
+    assert {"circuit", "width", "library", "nodes", "depth", "max_fanout", "points", "proven"} == (
+        answer.keys() - {"driver", "load_ff"}
+    )
+    assert (answer["circuit"], answer["width"], answer["library"]) == ("adder", 8, "osu018")
+    assert (answer["nodes"], answer["depth"], answer["max_fanout"]) == (12, 3, 4)
+    assert answer["proven"] is True
+    assert [point["target_ps"] for point in answer["points"]] == [700.0, 900.0]
+    for point in answer["points"]:
+        assert point.keys() == {"target_ps", "delay_ps", "area_um2", "flow", "p_mode"}
+        assert (point["flow"], point["p_mode"]) == ("direct", "xor")
+        assert point["delay_ps"] > 0
+        assert point["area_um2"] > 0
+
+
+def test_best_gives_a_point_for_every_flow_p_mode_and_target(edarl: Run, osu018: str) -> None:
+    said = edarl("evaluate", "--structure", "brent_kung", "--width", 4, "--delays", "500,600",
+                 "--no-prove", "--json")  # fmt: skip
+    answer = said.json
+    assert answer["proven"] is None
+    found = {(p["target_ps"], p["flow"], p["p_mode"]) for p in answer["points"]}
+    assert found == {
+        (target, flow, mode)
+        for target in (500.0, 600.0)
+        for flow in FLOWS
+        for mode in ("xor", "or")
+    }
+    assert len(answer["points"]) == len(found)
+
+
+def test_targets_that_are_not_given_are_spread_over_the_range(edarl: Run, osu018: str) -> None:
+    said = edarl("evaluate", "--structure", "ripple", "--width", 4, "--flow", "direct",
+                 "--no-prove", "--json")  # fmt: skip
+    targets = [point["target_ps"] for point in said.json["points"] if point["p_mode"] == "xor"]
+    assert len(targets) == 8
+    assert targets == sorted(targets)
+    assert targets[-1] >= 1.09 * targets[0]
+
+
+def test_driver_and_load_change_the_figures(edarl: Run, nangate45: Path) -> None:
+    def delay_ps(*options: object) -> float:
+        said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--flow", "direct",
+                     "--p-mode", "xor", "--delays", 1, "--library", nangate45, "--no-prove",
+                     "--json", *options)  # fmt: skip
+        return float(said.json["points"][0]["delay_ps"])
+
+    assert delay_ps("--load-ff", 40) > delay_ps("--driver", "BUF_X1", "--load-ff", 10) > 0
+
+
+def graph_forms() -> dict[str, str]:
+    graph = structure("brent_kung", 8)
+    nodes = " ".join(f"({msb},{lsb})" for msb, lsb in graph.nodes())
+    return {
+        "compact": graph.text,
+        "json": graph.to_json(),
+        "nodes": f"# a comment\nwidth 8 {nodes}",
+        "grid": grid_text(graph),
+    }
+
+
+@pytest.mark.parametrize("form", ["compact", "json", "nodes", "grid"])
+def test_a_graph_file_may_have_any_form(form: str, edarl: Run, osu018: str, tmp_path: Path) -> None:
+    file = tmp_path / "graph"
+    file.write_text(graph_forms()[form])
+    said = edarl("evaluate", "--graph", file, "--width", 8, "--delays", 900, "--flow", "direct",
+                 "--no-prove", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    assert (said.json["nodes"], said.json["depth"]) == (11, 4)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["subtractor", "incrementer", "decrementer", "comparator", "priority_encoder",
+     "leading_zero_count", "gray_to_binary"],
+)  # fmt: skip
+def test_every_circuit_is_evaluated_and_proven(kind: str, edarl: Run, osu018: str) -> None:
+    said = edarl("evaluate", "--structure", "sklansky", "--circuit", kind, "--width", 4,
+                 "--flow", "direct", "--delays", 800, "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    assert said.json["circuit"] == kind
+    assert said.json["proven"] is True
+
+
+def test_the_table_shows_the_best_at_each_target(
+    edarl: Run, osu018: str, golden: Callable[[str, str], None]
+) -> None:
+    said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--delays", "700,900,1500")
+    assert said.code == ExitCode.DONE
+    assert said.err == ""
+    golden("evaluate.txt", said.out)
+
+
+def test_an_unproven_design_is_a_no(
+    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = verilog.structural_verilog
+
+    def wrong(design: Design) -> str:
+        return good(design).replace("assign g = a & b", "assign g = a | b")
+
+    monkeypatch.setattr(verilog, "structural_verilog", wrong)
+    said = edarl("evaluate", "--structure", "ripple", "--width", 4, "--delays", 900, "--json")
+    assert said.code == ExitCode.NO
+    assert said.json["proven"] is False

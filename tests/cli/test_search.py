@@ -1,0 +1,158 @@
+"""``edarl search``: what it answers, and that Ctrl-C and killed tools lose nothing."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edarl.cli.output import ExitCode
+from edarl.errors import StoreError
+from edarl.prefix.circuits import Circuit
+from edarl.store import Store
+from edarl.synthesis.library import load_library
+from tests.cli.conftest import Run
+from tests.cli.processes import alive, descendants, start_edarl, wait_until
+
+SMALL = ("--width", 5, "--budget", 40, "--delays", "600,800", "--seed", 1)
+
+
+def evaluations(store: Path) -> int:
+    """Count what a store has so far; a store that is being made has nothing."""
+    try:
+        with Store.open(store, read_only=True) as opened:
+            return opened.counts()["evaluations"]
+    except StoreError:
+        return 0
+
+
+@pytest.mark.parametrize("method", ["anneal", "evolve", "greedy", "random"])
+def test_a_search_answers_with_a_proven_front(
+    method: str, edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "edarl.db"
+    said = edarl("search", "--method", method, "--library", osu018, *SMALL, "--store", store,
+                 "--run-dir", tmp_path / "run", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    answer = said.json
+    assert (answer["method"], answer["width"], answer["library"]) == (method, 5, "osu018")
+    assert (answer["seed"], answer["budget"], answer["stopped_by"]) == (1, 40, "budget")
+    assert answer["calls"] == 40
+    assert answer["targets_ps"] == [600.0, 800.0]
+    assert [row["delay_ps"] for row in answer["savings"]] == [600.0, 800.0]
+    assert answer["front"]
+    assert all(point["proven"] for point in answer["front"])
+    assert answer["run"] == str(tmp_path / "run")
+    shown = edarl("front", "--width", 5, "--store", store, "--no-baselines", "--json").json
+    known = {point["design"]: point for point in shown["points"]}
+    assert {point["design"] for point in answer["front"]} == known.keys()
+    assert {point["found_by"] for point in shown["points"]} == {method}
+
+
+def test_the_same_seed_gives_the_same_answer(edarl: Run, osu018: str, tmp_path: Path) -> None:
+    def answer(run: str) -> dict[str, object]:
+        said = edarl("search", *SMALL, "--store", tmp_path / f"{run}.db", "--run-dir",
+                     tmp_path / run, "--json")  # fmt: skip
+        return {key: value for key, value in said.json.items() if key not in ("run", "elapsed_s")}
+
+    assert answer("one") == answer("two")
+
+
+def test_the_tables_fit_the_terminal(edarl: Run, osu018: str, tmp_path: Path) -> None:
+    said = edarl("search", *SMALL, "--store", tmp_path / "s.db", "--run-dir", tmp_path / "run")
+    assert said.code == ExitCode.DONE
+    assert "best regular um2" in said.out
+    assert "5-bit adder on osu018, flow pinswap" in said.out
+    assert re.search(r"proven front, all flows: \d+ netlists", said.out)
+    assert f"run: {tmp_path}/run" in said.out
+    lines = [line for line in said.out.splitlines() if not line.startswith("run: ")]
+    assert max(map(len, lines)) <= 80
+    assert "…" not in said.out
+
+
+def test_a_folder_that_is_in_use_is_not_overwritten(
+    edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("precious")
+    said = edarl("search", *SMALL, "--run-dir", tmp_path)
+    assert said.code == ExitCode.CANNOT
+    assert "--resume" in said.err
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_ctrl_c_keeps_what_was_found_and_the_run_can_go_on(
+    edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    store, folder, budget = tmp_path / "edarl.db", tmp_path / "run", 1000
+    process = start_edarl("search", "--width", 8, "--budget", budget, "--seed", 5, "--store", store,
+                          "--run-dir", folder, "--json")  # fmt: skip
+    wait_until(lambda: evaluations(store) > 0, process)
+    children = descendants(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == ExitCode.INTERRUPTED, err
+    assert not alive(children)
+    first = json.loads(out)
+    assert first["stopped_by"] == "interrupted"
+    assert 0 < first["calls"] < budget
+    assert first["front"]
+    library = load_library(osu018)
+    with Store.open(store, read_only=True) as opened:
+        kept = opened.front(Circuit("adder", 8), library.digest, library.constraint())
+        (run,) = opened.runs()
+    assert {point.design.digest for point in kept} == {p["design"] for p in first["front"]}
+    assert (run.status, run.calls) == ("interrupted", first["calls"])
+
+    said = edarl("search", "--resume", folder, "--store", store, "--json")
+    assert said.code == ExitCode.DONE
+    assert said.json["stopped_by"] == "budget"
+    assert said.json["calls"] == budget
+    assert said.json["hypervolume"] >= first["hypervolume"]
+    with Store.open(store, read_only=True) as opened:
+        (run,) = opened.runs()
+    assert (run.status, run.calls) == ("finished", budget)
+
+
+def test_an_interrupted_search_says_how_to_go_on(
+    edarl: Run, osu018: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edarl.runs.execute import Run as ExecutedRun
+
+    def interrupt(self: ExecutedRun, save: Callable[[], dict[str, object]]) -> None:
+        if self.calls >= 20:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ExecutedRun, "tick", interrupt)
+    folder = tmp_path / "run"
+    said = edarl("search", *SMALL, "--store", tmp_path / "s.db", "--run-dir", folder)
+    assert said.code == ExitCode.INTERRUPTED
+    assert f"edarl search --resume {folder}" in said.out
+
+
+def test_a_search_survives_that_abc_is_killed_again_and_again(osu018: str, tmp_path: Path) -> None:
+    store = tmp_path / "edarl.db"
+    process = start_edarl("search", "--width", 8, "--budget", 900, "--store", store, "--run-dir",
+                          tmp_path / "run", "--json")  # fmt: skip
+    wait_until(lambda: evaluations(store) > 0, process)
+    killed: set[int] = set()
+
+    def kill_one_more() -> bool:
+        for pid, name in descendants(process.pid).items():
+            if name == "yosys-abc" and pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        return len(killed) >= 3
+
+    wait_until(kill_one_more, process)
+    children = descendants(process.pid)
+    out, err = process.communicate()
+    assert process.returncode == ExitCode.DONE, err
+    answer = json.loads(out)
+    assert answer["calls"] == 900
+    assert answer["failures"] <= 3  # each is tried once more before it counts as failed
+    assert answer["front"]
+    assert all(point["proven"] for point in answer["front"])
+    assert not alive(children)
