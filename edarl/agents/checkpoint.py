@@ -192,7 +192,7 @@ def save_checkpoint(path: Path, manifest: Manifest, tensors: Mapping[str, Tensor
 def _write(folder: Path, name: str, tensors: Tensors) -> TensorFile:
     from safetensors.numpy import save
 
-    arrays = {key: np.ascontiguousarray(array) for key, array in tensors.items()}
+    arrays = {key: np.array(array, order="C") for key, array in tensors.items()}
     data = save(arrays)
     _write_bytes(folder / f"{name}.safetensors", data)
     return TensorFile(
@@ -304,6 +304,8 @@ def _read(folder: Path, name: str, entry: TensorFile) -> Tensors:
 
 
 def _read_bytes(path: Path, *, limit: int) -> bytes:
+    if not path.is_file():
+        raise CheckpointError(f"{path} cannot be read: there is no such file")
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)

@@ -81,7 +81,9 @@ class Chooser:
         fresh = [row for row, design in enumerate(designs) if design not in avoid]
         if fresh and len(fresh) < len(designs):
             actions, designs = actions[fresh], [designs[row] for row in fresh]
-        promises = self._promises(designs, situation.target_ps, optimistic=rng is not None)
+        promises = self._promises(
+            designs, situation.target_ps, further=1.0, optimistic=rng is not None
+        )
         here = weighted(np.log(np.maximum(situation.costs, 1e-6)), weights)
         scores = promises + (self.config.reward_scale * here if np.isfinite(here) else 0.0)
         order = np.argsort(-scores, kind="stable")
@@ -133,7 +135,8 @@ class Chooser:
         designs = list(found)
         if not self.judge.fits:
             return designs[0]
-        return designs[int(self._promises(designs, target_ps, optimistic=True).argmax())]
+        promises = self._promises(designs, target_ps, further=config.dream_value, optimistic=True)
+        return designs[int(promises.argmax())]
 
     def result(self, design: Design, action: int) -> Design:
         """Give the design that a legal action leads to."""
@@ -169,9 +172,14 @@ class Chooser:
         return [row[np.isfinite(scores[index, row])] for index, row in enumerate(best)]
 
     def _promises(
-        self, designs: Sequence[Design], target_ps: float | None, *, optimistic: bool
+        self,
+        designs: Sequence[Design],
+        target_ps: float | None,
+        *,
+        further: float,
+        optimistic: bool,
     ) -> Float[np.ndarray, " n"]:
-        """Give the foretold costs, negative and in learning units, plus the values from there."""
+        """Give the foretold costs, negative and in learning units, plus the value from there."""
         config = self.config
         features = np.stack([physics_features(design) for design in designs])
         foretold = self.judge.foretell(features) @ self.info.weights(target_ps)  # [M, n]
@@ -179,8 +187,9 @@ class Chooser:
         if optimistic:
             expected = expected - config.judge_optimism * foretold.std(axis=0)
         promises = -config.reward_scale * expected
-        if config.gamma and self.learner.updates:
-            promises = promises + config.gamma * self._values(designs, target_ps).max(axis=1)
+        discount = further * config.gamma
+        if discount and self.learner.updates:
+            promises = promises + discount * self._values(designs, target_ps).max(axis=1)
         return np.asarray(promises)
 
     def _values(

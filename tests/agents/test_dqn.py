@@ -50,14 +50,14 @@ def test_the_q_network_alone_learns_to_walk_to_ripple() -> None:
         episode_steps=6,
         epsilon_start=1.0,
         epsilon_end=0.3,
-        epsilon_steps=200,
+        epsilon_steps=100,
         warmup_steps=32,
         update_every=1,
-        sync_every=40,
+        sync_every=20,
         learning_rate=3e-3,
     )
     agent = DqnAgent(config, task_info(env), seed=1)
-    agent.learn(env, steps=400)
+    agent.learn(env, steps=180)
     for start in ("sklansky", "kogge_stone"):
         visits = agent.rollout(env, 6, start=start)
         assert min(visit.design.graph.size for visit in visits) == structure("ripple", 5).size

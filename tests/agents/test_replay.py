@@ -25,7 +25,7 @@ def costs(number: int) -> np.ndarray:
 def episode(
     replay: Replay, first: int, steps: int, *, terminated: bool = False, target_ps: float = 300.0
 ) -> None:
-    """Store states ``first`` to ``first + steps``; state k is reached by action k (modulo actions)."""
+    """Store states ``first`` to ``first + steps``; action k leads to state k."""
     replay.begin(observation(first), legal(first), costs(first), target_ps)
     for number in range(first + 1, first + steps + 1):
         last = number == first + steps
