@@ -163,7 +163,8 @@ def _draw_front(
 ) -> Artist:
     front = non_dominated(points)
     colour = _FRONT_COLOURS[number % len(_FRONT_COLOURS)]
-    axes.plot(*_staircase(front, view), color=colour, linewidth=1.6, zorder=5)
+    below = number / 10  # the front that is named first lies on top
+    axes.plot(*_staircase(front, view), color=colour, linewidth=1.6, zorder=6 - below)
     mark = _FRONT_MARKS[number % len(_FRONT_MARKS)]
     axes.plot(
         [point.delay_ps for point in front],
@@ -174,7 +175,7 @@ def _draw_front(
         color=colour,
         markeredgecolor="white",
         markeredgewidth=0.5,
-        zorder=6,
+        zorder=6.05 - below,
     )
     (legend,) = axes.plot([], [], color=colour, marker=mark, markersize=4.5, label=name)
     return legend
