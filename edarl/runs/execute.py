@@ -7,7 +7,7 @@ its calls, keeps the front, and hands every result to the store.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from edarl.metrics import Constraint, Evaluation
 from edarl.objectives.frame import Frame, measure_frame
 from edarl.objectives.fronts import Box, gain, hypervolume
 from edarl.prefix.design import P_MODES, Design
+from edarl.prefix.structures import REGULAR, structure
 from edarl.runs.archive import Found, FrontArchive
 from edarl.runs.config import RunConfig
 from edarl.runs.directory import RunDirectory, machine_name, versions
@@ -44,6 +45,8 @@ __all__ = [
 log = structlog.get_logger()
 
 _STORE_BATCH = 500
+_FASTEST_PS = 1.0
+"""A target that nothing meets: sizing then goes as fast as it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,9 @@ class Run:
             if self.config.confirm:
                 confirmed = self._confirm(frame)
             status = "interrupted" if stopped_by == "interrupted" else "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
         finally:
             self._flush_store()
             self._end_in_store(status)
@@ -207,7 +213,11 @@ class Run:
         return search_targets(self, frame, state)
 
     def _confirm(self, frame: Frame) -> tuple[Confirmed, ...]:
-        """Size the front's designs in every flow at every target, then confirm the best."""
+        """Size the front's designs in every flow at every target, then confirm the best.
+
+        A run that began from the regular structures sizes those again too, so that the store's
+        front has them where they are still the best; they are credited to themselves.
+        """
         pool = FrontArchive()
         for found in self.archive:
             pool.add(
@@ -218,7 +228,9 @@ class Run:
                 found.calls,
             )
         calls_of = {found.design: found.calls for found in self.archive}
-        evaluator = evaluator_spec(self.config, frame.targets_ps, flow=BEST).build()
+        if self.config.starts == "regular":
+            calls_of = dict.fromkeys(self.starts(), 0) | calls_of
+        evaluator = evaluator_spec(self.config, (_FASTEST_PS, *frame.targets_ps), flow=BEST).build()
         try:
             for design, evaluation in zip(
                 calls_of, evaluator.evaluate(list(calls_of)), strict=True
@@ -226,6 +238,7 @@ class Run:
                 pool.add(design, evaluation, calls_of[design])
         finally:
             evaluator.close()
+        regular_run = self._regular_run({found.design for found in pool})
 
         def on_design(done: int) -> None:
             self._show("confirm", done, len(pool), force=True)
@@ -235,9 +248,24 @@ class Run:
             self.library,
             self.constraint,
             store=self.store,
-            run=self.store_id,
+            run_of=lambda design: regular_run.get(design, self.store_id),
             on_design=on_design,
         )
+
+    def _regular_run(self, designs: set[Design]) -> dict[Design, str]:
+        """Give, for each regular structure among designs, the store's run it is credited to."""
+        regular = designs & set(self._structures(REGULAR))
+        if self.store is None or not regular:
+            return {}
+        run = self.store.start_run(
+            "structures",
+            config={"circuit": self.circuit.name, "library": self.library.name},
+            seed=0,
+            machine=machine_name(),
+            versions=versions(),
+        )
+        self.store.finish_run(run, calls=0, cache_hits=0)
+        return dict.fromkeys(regular, run)
 
     # ---------------------------------------------------------------- what methods use
 
@@ -253,9 +281,11 @@ class Run:
 
     def starts(self) -> tuple[Design, ...]:
         """Give the designs a search begins from."""
-        from edarl.prefix.structures import REGULAR, structure
-
         names = REGULAR if self.config.starts == "regular" else ("ripple", "sklansky")
+        return self._structures(names)
+
+    def _structures(self, names: Sequence[str]) -> tuple[Design, ...]:
+        """Give structures in every p mode that the run may use."""
         modes = P_MODES if self.config.p_mode == "best" else (self.config.p_mode,)
         designs = {
             Design.of(structure(name, self.circuit.leaves), self.circuit, mode)
@@ -436,12 +466,13 @@ def confirm_front(
     constraint: Constraint,
     *,
     store: Store | None = None,
-    run: str | None = None,
+    run_of: Callable[[Design], str | None] = lambda _: None,
     on_design: Callable[[int], None] | None = None,
 ) -> tuple[Confirmed, ...]:
     """Emit, time and prove the points of a front; store what is proven.
 
-    A point that cannot be confirmed is logged and left out.
+    A point that cannot be confirmed is logged and left out. ``run_of`` says which run of the store
+    a design is credited to.
 
     Returns:
         The confirmed netlists that no other one beats, by rising delay.
@@ -475,7 +506,7 @@ def confirm_front(
                 proven=True,
                 proof=proof_record(entry.proof),
                 sta_delay_ps=entry.sta_delay_ps,
-                run=run,
+                run=run_of(entry.design),
             )
     ordered = sorted(confirmed, key=lambda entry: (entry.point.delay_ps, entry.point.area_um2))
     kept: list[Confirmed] = []

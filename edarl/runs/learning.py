@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 
 if TYPE_CHECKING:
-    from edarl.agents.dqn import AgentStep
+    from edarl.agents import AgentStep
     from edarl.runs.execute import Run
 
 __all__ = ["learn"]
@@ -48,22 +49,31 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         "target_ps": "sample",
     }
     left = config.budget_calls - run.calls
+    folder = run.directory.path / _AGENT
+
+    def on_step(step: AgentStep, save: Callable[[], dict[str, Any]] = dict) -> None:
+        run.scalars.update(step.scalars)
+        run.tick(save)
+
     try:
         if config.method == "ppo":
             if saved is not None:
-                return "budget", {}
-            outcome = train_maskable_ppo(
+                raise CheckpointError(
+                    f"{run.directory.path} holds a run of the stock agent, which cannot be "
+                    "continued; start it again"
+                )
+            policy = train_maskable_ppo(
                 lambda: PrefixCircuitEnv(**arguments),
                 budget_calls=left,
                 seed=config.seed,
                 config=config.ppo,
-                on_step=lambda _: run.tick(dict),
-                save_to=run.directory.path / _AGENT,
+                on_step=on_step,
+                should_stop=run.should_stop,
+                save_to=folder,
             )
-            return outcome.stopped_by, {}
+            return policy.stopped_by or "budget", {}
         env = MOPrefixCircuitEnv(**arguments, max_steps=config.dqn.episode_steps)
         info = task_info(env)
-        folder = run.directory.path / _AGENT
         if saved is not None:
             if not folder.exists():
                 raise CheckpointError(f"{run.directory.path} should hold the saved agent in agent/")
@@ -72,15 +82,14 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
             agent = DqnAgent(config.dqn, info, config.seed)
 
         def save() -> dict[str, Any]:
-            agent.save(folder)
-            return {"agent_calls": agent.calls}
-
-        def on_step(step: AgentStep) -> None:
-            run.scalars.update(step.scalars)
-            run.tick(save)
+            agent.save(folder, library=run.library.digest)
+            return {"steps": agent.counters.step}
 
         outcome = agent.learn(
-            env, budget_calls=max(0, left), on_step=on_step, should_stop=run.should_stop
+            env,
+            budget_calls=max(0, left),
+            on_step=lambda step: on_step(step, save),
+            should_stop=run.should_stop,
         )
         return outcome.stopped_by, save()
     finally:

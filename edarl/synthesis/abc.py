@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -34,6 +35,7 @@ _TIMING = re.compile(
 _LOADED = re.compile(r'Library ".*" from ".*" has (\d+) cells')
 _PROMPT = re.compile(r"^abc \d+> ?")
 _TAIL_LINES = 12
+_PREFIX = "edarl-abc-"
 
 
 class AbcSession:
@@ -80,9 +82,11 @@ class AbcSession:
     def workdir(self) -> Path:
         """The session's private folder, in memory where the system has such a place."""
         if self._workdir is None:
-            memory = "/dev/shm"
+            memory = Path("/dev/shm")
+            folder = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+            _sweep(folder)
             self._workdir = tempfile.TemporaryDirectory(
-                prefix="edarl-abc-", dir=memory if os.access(memory, os.W_OK) else None
+                prefix=f"{_PREFIX}{os.getpid()}-", dir=folder
             )
         return Path(self._workdir.name)
 
@@ -227,6 +231,14 @@ class AbcSession:
             received += chunk
             if ending.search(received, max(0, len(received) - len(chunk) - 64)):
                 return
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what sessions of processes left behind that were killed."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _said(received: bytes | bytearray, commands: Sequence[str]) -> list[str]:
