@@ -24,7 +24,7 @@ from edarl.prefix.structures import structure
 from edarl.search import Annealing, AnnealingOptions, Progress, SearchProblem, run_search
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cache import CachedEvaluator
-from edarl.synthesis.flows import flows_named
+from edarl.synthesis.flows import FLOWS, flows_named
 
 __all__ = [
     "AnnealJob",
@@ -50,7 +50,7 @@ class RegularJob:
         structures: Names.
         driver_cell: Cell that drives every input.
         load_ff: Load of every output in femtofarad.
-        flows: Flows joined with ``+``, or ``best``.
+        flows: Flows joined with ``+``.
     """
 
     width: int
@@ -58,7 +58,7 @@ class RegularJob:
     structures: tuple[str, ...]
     driver_cell: str
     load_ff: float
-    flows: str = "best"
+    flows: str = "+".join(FLOWS)
 
     def run(self) -> dict[str, Any]:
         """Give all points and the calls."""
@@ -88,7 +88,7 @@ class AnnealJob:
     Attributes:
         width: Bits.
         delay_ps: The delay to meet in picoseconds, which is also the sizing target.
-        flows: Flows joined with ``+``, or ``best``.
+        flows: Flows joined with ``+``.
         seed: Seeds the search.
         calls: Most evaluation calls, everything included.
         structures: Where the search begins.
@@ -176,7 +176,7 @@ class FinishJob:
         width: Bits.
         designs: Graph texts with their p modes in hex.
         delays_ps: Sizing targets in picoseconds.
-        flows: Flows joined with ``+``, or ``best``.
+        flows: Flows joined with ``+``.
         driver_cell: Cell that drives every input.
         load_ff: Load of every output in femtofarad.
     """

@@ -2,9 +2,10 @@
 
 First the regular structures, each in both p modes, sized alone for every listed delay. Then
 annealing with the listed number of evaluations, one search per delay with an equal share of the
-budget, three seeds. "Yardstick flows" are direct and remap, "all flows" adds pinswap. Areas in um2,
-delays in ps, pre-layout, without wire load; an area counts at a delay when the measured delay is at
-most 1.002 times it. One evaluation is one design sized for one delay in one flow.
+budget, three seeds. Both in direct and remap, the flows of the listed figures, and in all flows of
+ours. Areas in um2, delays in ps, pre-layout, without wire load; an area counts at a delay when the
+measured delay is at most 1.002 times it. One evaluation is one design sized for one delay in one
+flow.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from common import arguments, print_table, write_json, yardstick
 from edarl.metrics import Point
 from edarl.objectives.fronts import Box, areas_at, gain, hypervolume, non_dominated
 from edarl.objectives.saving import saving
+from edarl.synthesis.flows import FLOWS
 
-ROWS = {"yardstick flows": "direct+remap", "all flows": "best"}
-FLOWS_OF = {"direct+remap": ("direct", "remap"), "best": ("direct", "pinswap", "remap")}
+ROWS = {"direct+remap": ("direct", "remap"), "all flows": tuple(FLOWS)}
+"""The two ways to judge: in the flows of the listed figures, and in every flow of ours."""
 FINISH_SHARE = 0.06
 """Share of the budget that sizes the best designs of all delays at every other delay."""
 OTHER_DELAY_CALLS = 600
@@ -46,14 +48,14 @@ class Scale:
         annealing: Delays of the annealing per width, tight to middle.
         budgets: Evaluations of the annealing per width, over all those delays.
         other_calls: Evaluations at each other delay.
-        seeds: Seeds.
+        seeds: Seeds per set of flows.
     """
 
     regular: dict[int, tuple[float, ...]]
     annealing: dict[int, tuple[float, ...]]
     budgets: dict[int, int]
     other_calls: int
-    seeds: tuple[int, ...]
+    seeds: dict[str, tuple[int, ...]]
 
 
 def main() -> None:
@@ -62,26 +64,36 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds per annealing (default: 3)")
     parser.add_argument(
+        "--all-flows-seeds", type=int, metavar="N", help="as many in all flows (default: --seeds)"
+    )
+    parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="keep finished jobs here and do not repeat them"
+    )
+    parser.add_argument(
+        "--finished", action="store_true", help="report the searches that --resume has finished"
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV and SVG here")
     options = parser.parse_args()
+    if options.finished and options.resume is None:
+        parser.error("--finished needs --resume DIR")
     bar = yardstick()
-    scale = _scale(bar, quick=options.quick, seeds=options.seeds)
+    more = options.seeds if options.all_flows_seeds is None else options.all_flows_seeds
+    counts = dict(zip(ROWS, (options.seeds, more), strict=True))
+    scale = _scale(bar, quick=options.quick, seeds=counts)
     runner = Runner(options.workers, options.resume)
     regular = measure_regular(bar, scale, runner)
     report_regular(regular)
-    annealing = measure_annealing(bar, scale, runner, regular)
+    annealing = measure_annealing(bar, scale, runner, regular, finished_only=options.finished)
     report_annealing(annealing)
     write_json(
         options.json,
         {
             "library": bar["library"],
             "constraint": {"driver": bar["driver"], "load_ff": bar["load_ff"]},
-            "seeds": list(scale.seeds),
+            "seeds": scale.seeds,
             "budgets": scale.budgets,
             "other_delay_calls": scale.other_calls,
-            "regular": regular,
+            "regular": [{**entry, "points": _front(entry["points"], 2)} for entry in regular],
             "annealing": annealing,
         },
     )
@@ -89,17 +101,17 @@ def main() -> None:
         write_figures(options.figures, regular, annealing)
 
 
-def _scale(bar: dict[str, Any], *, quick: bool, seeds: int) -> Scale:
+def _scale(bar: dict[str, Any], *, quick: bool, seeds: dict[str, int]) -> Scale:
     listed = {int(width): entry["delay_ps"] for width, entry in bar["best_regular"].items()}
     tight = {int(width): tuple(delays) for width, delays in bar["tight_to_middle"].items()}
     if quick:
-        return Scale({8: (200, 300)}, {16: (310, 340)}, {16: 300}, 0, (0,))
+        return Scale({8: (200, 300)}, {16: (310, 340)}, {16: 300}, 0, dict.fromkeys(ROWS, (0,)))
     return Scale(
         {width: tuple(delays) for width, delays in listed.items()},
         {width: tight[width] for width in (16, 32)},
         {width: bar["annealing_in_abc_loop"][str(width)]["evaluations"] for width in (16, 32)},
         OTHER_DELAY_CALLS,
-        tuple(range(seeds)),
+        {name: tuple(range(count)) for name, count in seeds.items()},
     )
 
 
@@ -120,11 +132,19 @@ class Runner:
         with ProcessPoolExecutor(self.workers) as pool:
             return list(pool.map(_run_job, jobs, [self.folder] * len(jobs)))
 
+    def has(self, job: Job) -> bool:
+        """Say whether a job is finished already."""
+        return self.folder is not None and _path(job, self.folder).exists()
+
+
+def _path(job: Job, folder: Path) -> Path:
+    return folder / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:24]}.json"
+
 
 def _run_job(job: Job, folder: Path | None) -> dict[str, Any]:
     if folder is None:
         return job.run()
-    path = folder / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:24]}.json"
+    path = _path(job, folder)
     if path.exists():
         kept: dict[str, Any] = json.loads(path.read_text())
         return kept
@@ -168,7 +188,9 @@ def measure_regular(bar: dict[str, Any], scale: Scale, runner: Runner) -> list[d
                 "delay_ps": list(job.delays_ps),
                 "listed_um2": [listed["best"][place] for place in places],
                 "listed_direct_um2": [listed["direct"][place] for place in places],
-                "direct_um2": areas_at(_in_flows(rows, "direct"), job.delays_ps),
+                "flows_um2": {
+                    flow: areas_at(_in_flows(rows, (flow,)), job.delays_ps) for flow in FLOWS
+                },
                 **{
                     f"{_key(name)}_um2": areas_at(points, job.delays_ps)
                     for name, points in pooled.items()
@@ -191,7 +213,7 @@ def report_regular(entries: Sequence[dict[str, Any]]) -> None:
     """Print one table per width."""
     for entry in entries:
         print(f"\nregular {entry['width']}-bit adders, smallest area [um2] at each delay")
-        ours, all_flows = entry["yardstick_flows_um2"], entry["all_flows_um2"]
+        ours, all_flows = entry["direct+remap_um2"], entry["all_flows_um2"]
         print_table(
             ["delay [ps]", "listed", "direct+remap", "deviation [%]", "all flows", "deviation [%]"],
             [
@@ -204,7 +226,7 @@ def report_regular(entries: Sequence[dict[str, Any]]) -> None:
         if entry["box"]:
             print(
                 f"hypervolume: listed {entry['listed_hypervolume']}, direct+remap "
-                f"{entry['yardstick_flows_hypervolume']:.4f}, all flows "
+                f"{entry['direct+remap_hypervolume']:.4f}, all flows "
                 f"{entry['all_flows_hypervolume']:.4f}"
             )
 
@@ -213,13 +235,18 @@ def report_regular(entries: Sequence[dict[str, Any]]) -> None:
 
 
 def measure_annealing(
-    bar: dict[str, Any], scale: Scale, runner: Runner, regular: Sequence[dict[str, Any]]
+    bar: dict[str, Any],
+    scale: Scale,
+    runner: Runner,
+    regular: Sequence[dict[str, Any]],
+    *,
+    finished_only: bool,
 ) -> list[dict[str, Any]]:
     """Anneal every width in both sets of flows with every seed."""
     cases = [
         (name, width, seed)
-        for seed in scale.seeds
-        for name in ROWS
+        for name, seeds in scale.seeds.items()
+        for seed in seeds
         for width in sorted(scale.annealing)
     ]
     jobs: dict[tuple[str, int, int, float], AnnealJob] = {}
@@ -231,13 +258,21 @@ def measure_annealing(
             jobs[name, width, seed, delay] = AnnealJob(
                 width=width,
                 delay_ps=delay,
-                flows=ROWS[name],
+                flows="+".join(ROWS[name]),
                 seed=_seed(seed, width, delay),
                 calls=share if delay in tight else scale.other_calls,
                 structures=tuple(bar["structures"]),
                 driver_cell=bar["driver"],
                 load_ff=bar["load_ff"],
             )
+    if finished_only:
+        jobs = {case: job for case, job in jobs.items() if runner.has(job)}
+        cases = [
+            (name, width, seed)
+            for name, width, seed in cases
+            if all((name, width, seed, delay) in jobs for delay in scale.annealing[width])
+        ]
+        jobs = {case: job for case, job in jobs.items() if case[:3] in cases}
     done = dict(zip(jobs, runner.run(list(jobs.values())), strict=True))
     finishing = [
         _finish_job(bar, scale, name, width, seed, done, regular) for name, width, seed in cases
@@ -247,6 +282,7 @@ def measure_annealing(
         _summary(bar, scale, name, width, done, finished, regular)
         for name in ROWS
         for width in sorted(scale.annealing)
+        if any(case[:2] == (name, width) for case in cases)
     ]
 
 
@@ -263,7 +299,7 @@ def _finish_job(
     results = [done[name, width, seed, delay] for delay in scale.annealing[width]]
     delays = tuple(_of_width(regular, width)["delay_ps"])
     left = scale.budgets[width] - sum(result["calls"] for result in results)
-    count = max(0, left // (len(delays) * len(FLOWS_OF[ROWS[name]])))
+    count = max(0, left // (len(delays) * len(ROWS[name])))
     by_rank = [
         tuple(result["best"][rank])
         for rank in range(8)
@@ -271,7 +307,8 @@ def _finish_job(
         if rank < len(result["best"])
     ]
     designs = tuple(dict.fromkeys(by_rank))[:count]
-    return FinishJob(width, designs, delays, ROWS[name], bar["driver"], bar["load_ff"])
+    flows = "+".join(ROWS[name])
+    return FinishJob(width, designs, delays, flows, bar["driver"], bar["load_ff"])
 
 
 def _summary(
@@ -287,10 +324,10 @@ def _summary(
     delays, tight = own["delay_ps"], scale.annealing[width]
     listed_um2, own_um2 = own["listed_um2"], own[f"{_key(name)}_um2"]
     at = {delay: place for place, delay in enumerate(delays)}
-    own_points = as_points(row[2:] for row in own["points"] if row[5] in FLOWS_OF[ROWS[name]])
+    own_points = as_points(row[2:] for row in own["points"] if row[5] in ROWS[name])
     box = own["box"]
     seeds = []
-    for seed in scale.seeds:
+    for seed in (case[2] for case in finished if case[:2] == (name, width)):
         main = [done[name, width, seed, delay] for delay in tight]
         finish = finished[name, width, seed]
         others = [
@@ -328,7 +365,7 @@ def _summary(
         )
     return {
         "row": name,
-        "flows": ROWS[name],
+        "flows": "+".join(ROWS[name]),
         "width": width,
         "budget": scale.budgets[width],
         "tight_to_middle_ps": list(tight),
@@ -372,7 +409,7 @@ def report_annealing(summaries: Sequence[dict[str, Any]]) -> None:
     for entry in summaries:
         seeds = entry["seeds"]
         print(
-            f"\nannealing, {entry['width']} bits, {entry['row']} ({entry['flows']}), "
+            f"\nannealing, {entry['width']} bits, {entry['row']}, "
             f"{entry['budget']} evaluations over the tight-to-middle delays (marked *), "
             f"area [um2], seeds {', '.join(str(s['seed']) for s in seeds)}"
         )
@@ -427,7 +464,7 @@ def write_figures(
         fronts.append((entry["width"], "listed regular", listed))
         points = as_points(row[2:] for row in entry["points"])
         for name, flows in ROWS.items():
-            chosen = [point for point in points if point.flow in FLOWS_OF[flows]]
+            chosen = [point for point in points if point.flow in flows]
             fronts.append((entry["width"], f"regular, {name}", non_dominated(chosen)))
     for entry in annealing:
         points = [p for seed in entry["seeds"] for p in as_points(seed["front"])]
@@ -452,24 +489,23 @@ def write_figures(
                 if bits == width
             ],
             title=f"{width}-bit adders: regular structures and annealing",
-            subtitle="Nangate45 typical, BUF_X1 drives, 10 fF load, no wire load, "
-            f"{len(annealing[0]['seeds'])} seeds pooled",
+            subtitle="Nangate45 typical, BUF_X1 drives, 10 fF load, no wire load, all seeds pooled",
         )
 
 
 # ---------------------------------------------------------------- small things
 
 
-def _in_flows(rows: Sequence[Sequence[Any]], flows: str) -> list[Point]:
-    names = FLOWS_OF.get(flows, (flows,))
-    return [point for point in as_points(rows) if point.flow in names]
+def _in_flows(rows: Sequence[Sequence[Any]], flows: Sequence[str]) -> list[Point]:
+    return [point for point in as_points(rows) if point.flow in flows]
 
 
-def _front(rows: Sequence[list[Any]]) -> list[list[Any]]:
-    """Keep the rows of non-dominated points, designs included."""
+def _front(rows: Sequence[list[Any]], first: int = 0) -> list[list[Any]]:
+    """Keep the rows of non-dominated points; target, delay and area begin at column ``first``."""
     kept: list[list[Any]] = []
-    for row in sorted(rows, key=lambda row: (row[1], row[2])):
-        if not kept or row[2] < kept[-1][2]:
+    area = first + 2
+    for row in sorted(rows, key=lambda row: (row[first + 1], row[area])):
+        if not kept or row[area] < kept[-1][area]:
             kept.append(row)
     return kept
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import statistics
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,7 +70,11 @@ def main() -> None:
             for flow in FLOWS
         ]  # fmt: skip
         print_table(["library", "flow", *head[1:]], by_flow)
-    write_json(options.json, {"seed": SEED, "summary": summaries, "netlists": netlists})
+    version = subprocess.run(
+        ["sta", "-version"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    figures = {"seed": SEED, "opensta": version, "summary": summaries, "netlists": netlists}
+    write_json(options.json, figures)
     if options.figures:
         options.figures.mkdir(parents=True, exist_ok=True)
         with (options.figures / "timers.csv").open("w", newline="") as file:
