@@ -33,7 +33,7 @@ class AnnealingOptions:
             them; should be about the budget. What comes after is one reheat after another.
         walkers: Designs that are annealed side by side, >= 1.
         exchange: Evaluations between two exchanges, in which one walker may take the place of
-            another, >= 1.
+            another, >= 1. Too often, and all descend from one start before they have looked around.
         hot: Temperature at the beginning: the relative rise of cost that is accepted with
             probability 1/e.
         cold: Temperature at the end, as a share of the one at the beginning, 0 to 1.
@@ -46,9 +46,9 @@ class AnnealingOptions:
     """
 
     evaluations: int = 1000
-    walkers: int = 8
-    exchange: int = 8
-    hot: float = 0.006
+    walkers: int = 12
+    exchange: int = 24
+    hot: float = 0.004
     cold: float = 0.08
     reheat: float = 0.25
     proposal: Proposal = field(default_factory=Proposal)
