@@ -37,6 +37,9 @@ __all__ = [
 SECOND_LOOK = 24
 """How many of the best designs of an annealing are sized in the flows that did not guide it."""
 
+_SETTINGS = {"walkers": 8, "exchange": 8, "hot": 0.006, "cold": 0.08, "reheat": 0.25}
+"""Settings of the annealing, stated here so that the figures do not move with its defaults."""
+
 _LIBRARY = "nangate45"
 
 
@@ -94,7 +97,7 @@ class AnnealJob:
         structures: Where the search begins.
         driver_cell: Cell that drives every input.
         load_ff: Load of every output in femtofarad.
-        options: Settings of the annealing other than its length.
+        options: Settings of the annealing that differ from those of this benchmark.
     """
 
     width: int
@@ -141,10 +144,11 @@ class AnnealJob:
                 trace.append([calls + progress.calls, progress.best_cost])
 
         budget = max(0, self.calls - calls - reserve)
+        settings = {**_SETTINGS, **dict(self.options)}
         searcher = Annealing(
             SearchProblem(circuit=_circuit(self.width), cost=cost, starts=starts),
             self.seed,
-            AnnealingOptions(evaluations=max(1, budget), **dict(self.options)),  # type: ignore[arg-type]
+            AnnealingOptions(evaluations=max(1, budget), **settings),  # type: ignore[arg-type]
         )
         outcome = run_search(
             searcher, evaluators[guide], budget_calls=budget, on_evaluation=on_evaluation
