@@ -33,7 +33,7 @@ def demo(
     library: LibraryName = "default",
     budget: Annotated[
         int, typer.Option(help="Evaluation calls of each: agent, annealing, random search.")
-    ] = 6000,
+    ] = 3000,
     seed: Seed = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path(
         "demo"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
+from edarl.prefix.design import P_MODES, PMode
 
 if TYPE_CHECKING:
     from edarl.agents import AgentStep
@@ -36,34 +37,34 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
     from edarl.envs import MOPrefixCircuitEnv, PrefixCircuitEnv
 
     config = run.config
-    pooled = config.p_mode == "best"
-    evaluator = run.evaluator(frame.targets_ps, pooled=pooled)
-    arguments: dict[str, Any] = {
+    folder = run.directory.path / _AGENT
+    left = max(0, config.budget_calls - run.calls)
+    task: dict[str, Any] = {
         "circuit": config.circuit,
         "width": config.width,
         "carry_in": config.carry_in,
         "carry_out": config.carry_out,
-        "p_mode": "xor" if pooled else config.p_mode,
-        "evaluator": evaluator,
         "frame": frame,
-        "target_ps": "sample",
     }
-    left = config.budget_calls - run.calls
-    folder = run.directory.path / _AGENT
 
     def on_step(step: AgentStep, save: Callable[[], dict[str, Any]] = dict) -> None:
         run.scalars.update(step.scalars)
         run.tick(save)
 
-    try:
-        if config.method == "ppo":
-            if saved is not None:
-                raise CheckpointError(
-                    f"{run.directory.path} holds a run of the stock agent, which cannot be "
-                    "continued; start it again"
-                )
+    if config.method == "ppo":
+        if saved is not None:
+            raise CheckpointError(
+                f"{run.directory.path} holds a run of the stock agent, which cannot be continued; "
+                "start it again"
+            )
+        pooled = config.p_mode == "best"
+        evaluator = run.evaluator(frame.targets_ps, pooled=pooled)
+        mode: PMode = "or" if config.p_mode == "or" else "xor"
+        try:
             policy = train_maskable_ppo(
-                lambda: PrefixCircuitEnv(**arguments),
+                lambda: PrefixCircuitEnv(
+                    **task, p_mode=mode, evaluator=evaluator, target_ps="sample"
+                ),
                 budget_calls=left,
                 seed=config.seed,
                 config=config.ppo,
@@ -71,26 +72,49 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
                 should_stop=run.should_stop,
                 save_to=folder,
             )
-            return policy.stopped_by or "budget", {}
-        env = MOPrefixCircuitEnv(**arguments, max_steps=config.dqn.episode_steps)
-        info = task_info(env)
-        if saved is not None:
-            if not folder.exists():
-                raise CheckpointError(f"{run.directory.path} should hold the saved agent in agent/")
-            agent = DqnAgent.load(folder, info)
-        else:
-            agent = DqnAgent(config.dqn, info, config.seed)
+        finally:
+            evaluator.close()
+        return policy.stopped_by or "budget", {}
 
-        def save() -> dict[str, Any]:
-            agent.save(folder, library=run.library.digest)
-            return {"steps": agent.counters.step}
+    # One environment per target and p mode: a design then costs the one call that is asked for.
+    evaluators = {target: run.evaluator((target,)) for target in frame.targets_ps}
+    modes: tuple[PMode, ...] = P_MODES if config.p_mode == "best" else (config.p_mode,)
+    if run.circuit.entry.operator != "carry":
+        modes = ("xor",)
+    environments = [
+        (
+            target,
+            MOPrefixCircuitEnv(
+                **task,
+                p_mode=mode,
+                evaluator=evaluator,
+                target_ps=target,
+                max_steps=config.dqn.episode_steps,
+            ),
+        )
+        for target, evaluator in evaluators.items()
+        for mode in modes
+    ]
+    info = task_info(environments)
+    if saved is None:
+        agent = DqnAgent(config.dqn, info, config.seed)
+    elif folder.exists():
+        agent = DqnAgent.load(folder, info)
+    else:
+        raise CheckpointError(f"{run.directory.path} should hold the saved agent in {_AGENT}/")
 
+    def save() -> dict[str, Any]:
+        agent.save(folder, library=run.library.digest)
+        return {"steps": agent.counters.step}
+
+    try:
         outcome = agent.learn(
-            env,
-            budget_calls=max(0, left),
+            environments,
+            budget_calls=left,
             on_step=lambda step: on_step(step, save),
             should_stop=run.should_stop,
         )
         return outcome.stopped_by, save()
     finally:
-        evaluator.close()
+        for evaluator in evaluators.values():
+            evaluator.close()
