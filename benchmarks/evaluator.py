@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,15 @@ def main() -> None:
             path = session.workdir / "bare.blif"
             path.write_text(blif)
             commands = ["empty", f"read_blif {path}", *script]
-            best["bare"] = min(best["bare"], seconds(lambda c=commands: session.run(c)))
-            best["ours"] = min(best["ours"], seconds(lambda d=other: single.evaluate([d])))
-            best["curve"] = min(best["curve"], seconds(lambda d=other: four.evaluate([d])))
+            tasks: dict[str, Callable[[], object]] = {
+                "bare": partial(session.run, commands),
+                "ours": partial(single.evaluate, [other]),
+                "curve": partial(four.evaluate, [other]),
+            }
             if index < max(2, rounds // 6):
-                best["yosys"] = min(
-                    best["yosys"], seconds(lambda d=design: yosys_process(d, library, target))
-                )
+                tasks["yosys"] = partial(yosys_process, design, library, target)
+            for name, task in tasks.items():
+                best[name] = min(best[name], seconds(task))
         single.close()
         four.close()
         ms = {name: value * 1000 for name, value in best.items()}

@@ -102,7 +102,6 @@ def test_another_fingerprint_is_another_entry(tmp_path: Path) -> None:
         lambda text: text.replace("12.25", "NaN"),
         lambda text: text.replace("12.25", '"much"'),
         lambda text: text.replace("edarl-cache-1", "edarl-cache-0"),
-        lambda text: json.dumps({**json.loads(text), "design": "another"}),
         lambda text: json.dumps({**json.loads(text), "points": []}),
         lambda _: "[1, 2]",
         lambda _: "\x00\xff",
@@ -118,6 +117,21 @@ def test_a_damaged_entry_is_computed_again(damage: object, tmp_path: Path) -> No
     assert answer.points == (Point(100.0, 99.5, 12.25, "direct"),)
     CachedEvaluator(Counting(), tmp_path).evaluate(DESIGNS[:1])
     assert json.loads(entry.read_text())["points"] == [[100.0, 99.5, 12.25, "direct"]]
+
+
+def test_designs_with_the_same_netlist_share_an_entry_under_their_own_names(
+    tmp_path: Path,
+) -> None:
+    class OneNetlist(Counting):
+        def fingerprint(self, design: Design) -> str:
+            return "the same"
+
+    CachedEvaluator(OneNetlist(), tmp_path).evaluate(DESIGNS[:1])
+    inner = OneNetlist()
+    (answer,) = CachedEvaluator(inner, tmp_path).evaluate(DESIGNS[1:])
+    assert inner.asked == []
+    assert answer.design == DESIGNS[1].digest
+    assert answer.cache_hits == 1
 
 
 def test_a_disk_that_cannot_be_written_costs_only_the_cache(tmp_path: Path) -> None:
