@@ -124,6 +124,7 @@ def test_designs_with_the_same_netlist_share_an_entry_under_their_own_names(
 ) -> None:
     class OneNetlist(Counting):
         def fingerprint(self, design: Design) -> str:
+            del design
             return "the same"
 
     CachedEvaluator(OneNetlist(), tmp_path).evaluate(DESIGNS[:1])
