@@ -105,7 +105,7 @@ def _scale(bar: dict[str, Any], *, quick: bool, seeds: dict[str, int]) -> Scale:
     listed = {int(width): entry["delay_ps"] for width, entry in bar["best_regular"].items()}
     tight = {int(width): tuple(delays) for width, delays in bar["tight_to_middle"].items()}
     if quick:
-        return Scale({8: (200, 300)}, {16: (310, 340)}, {16: 300}, 0, dict.fromkeys(ROWS, (0,)))
+        return Scale({8: (200, 300)}, {16: (310, 340)}, {16: 500}, 0, dict.fromkeys(ROWS, (0,)))
     return Scale(
         {width: tuple(delays) for width, delays in listed.items()},
         {width: tight[width] for width in (16, 32)},

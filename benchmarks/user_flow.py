@@ -3,9 +3,9 @@
 Rows, each at a tight and a middle delay per width: plain ``a + b`` with Yosys' own ABC script; our
 map file with that script, which undoes the structure; our map file with our ABC script; our mapped
 netlist kept whole. Every result is flattened, written as cells and timed by ABC in one reference
-constraint. `techmap.py` shows single structures; here each row has the best design known for it,
-of all regular structures and, when its result file is given, of an annealing: the map file the one
-that is smallest after ABC has mapped again (flow remap), the netlist the smallest of all flows.
+constraint. Each row has the best design known for it, of all regular structures and, when its
+result file is given, of an annealing: the map file the one that is smallest after ABC has mapped
+again (flow remap), the netlist the smallest of all flows.
 """
 
 from __future__ import annotations

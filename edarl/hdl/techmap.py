@@ -7,7 +7,7 @@ Yosys runs by default turns any prefix graph into a near-ripple one. So there ar
 - the map file, with an ABC script of ours that keeps the structure (`techmap_flow`);
 - the finished netlist of an adder, kept whole while all else is synthesised (`netlist_flow`).
 
-`benchmarks/techmap.py` measures what each gives, in area and delay after the whole flow.
+`benchmarks/user_flow.py` measures what each gives, in area and delay after the whole flow.
 """
 
 from __future__ import annotations

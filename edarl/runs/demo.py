@@ -127,7 +127,6 @@ def run_demo(
         "budget_calls": budget_calls,
         "seed": seed,
         "starts": "scratch",
-        "targets": _TARGETS,
     }
     config = read_config(**common)
     circuit = config.problem()
@@ -140,7 +139,7 @@ def run_demo(
     with Store.open(folder / "edarl.db") as store:
         for method in COMPETITORS:
             on_stage(method)
-            chosen = read_config(**common, method=method, targets_ps=frame.targets_ps)
+            chosen = read_config(**common, method=method, targets_ps=_search_targets(frame))
             runs[method] = _compete(chosen, folder, store, on_progress)
             if runs[method].stopped_by == "interrupted":
                 break
@@ -206,8 +205,11 @@ def _points_by_name(
     return points
 
 
-def _compare(points: dict[str, list[Point]], frame: Frame) -> tuple[DemoRow, ...]:
-    """Compare at the delays where a classic structure is the best of the classics."""
+def _classic_best(frame: Frame) -> list[tuple[str, Point]]:
+    """Give each classic structure that is somewhere the best of the classics, by rising delay.
+
+    Of several points of one structure the smallest is taken.
+    """
     best: dict[str, Point] = {}
     front = set(frame.regular_front())
     for curve in frame.regular:
@@ -215,7 +217,25 @@ def _compare(points: dict[str, list[Point]], frame: Frame) -> tuple[DemoRow, ...
             known = best.get(curve.structure)
             if point in front and (known is None or point.area_um2 < known.area_um2):
                 best[curve.structure] = point
-    chosen = sorted(best.items(), key=lambda entry: entry[1].delay_ps)
+    return sorted(best.items(), key=lambda entry: entry[1].delay_ps)
+
+
+def _search_targets(frame: Frame) -> tuple[float, ...]:
+    """Choose the delays to search at: where the classics trade area for delay.
+
+    That is between the fastest and the slowest of them; at the ends there is one structure that
+    nobody beats.
+    """
+    inner = sorted({point.delay_ps for _, point in _classic_best(frame)[1:-1]})
+    if not inner:
+        return frame.targets_ps
+    steps = min(_TARGETS, len(inner))
+    return tuple(inner[(2 * step + 1) * len(inner) // (2 * steps)] for step in range(steps))
+
+
+def _compare(points: dict[str, list[Point]], frame: Frame) -> tuple[DemoRow, ...]:
+    """Compare at the delays where a classic structure is the best of the classics."""
+    chosen = _classic_best(frame)
     delays = [point.delay_ps for _, point in chosen]
     areas = {name: areas_at(found, delays) for name, found in points.items()}
     return tuple(

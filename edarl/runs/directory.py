@@ -10,11 +10,11 @@ agent/          the agent's checkpoint, for the methods that learn
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -151,17 +151,16 @@ class RunDirectory:
             raise CheckpointError(f"cannot write into {self.path}: {error}") from error
 
     def _write_text(self, name: str, text: str) -> None:
-        temporary: str | None = None
+        temporary = self.path / f".{name}.{os.getpid()}.new"
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=".new-")
-            with os.fdopen(handle, "w") as file:
+            with temporary.open("w") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(self.path / name)
+            temporary.replace(self.path / name)
         except OSError as error:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise CheckpointError(f"cannot write {self.path / name}: {error}") from error
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edarl.synthesis.flows import FLOWS
 from tests.conftest import ROOT, missing
 from tests.tools import require_tool
 
@@ -40,7 +41,10 @@ def test_adders_sets_areas_beside_the_listed_ones_and_counts_its_budget(tmp_path
     for entry in regular.values():
         for listed, area in zip(entry["listed_um2"], entry["all_flows_um2"], strict=True):
             assert area <= 1.02 * listed
-    assert {entry["flows"] for entry in figures["annealing"]} == {"direct+remap", "best"}
+    assert {entry["flows"] for entry in figures["annealing"]} == {
+        "direct+remap",
+        "+".join(FLOWS),
+    }
     for entry in figures["annealing"]:
         for seed in entry["seeds"]:
             assert 0 < seed["calls"] <= entry["budget"]
@@ -52,7 +56,7 @@ def test_timers_compares_the_same_netlists(tmp_path: Path) -> None:
     require_tool("sta")
     figures, printed = run_quick("timers.py", tmp_path)
     [summary] = figures["summary"]
-    assert summary["netlists"] == len(figures["netlists"]) == 30
+    assert summary["netlists"] == len(figures["netlists"]) == 10 * len(FLOWS)
     assert abs(summary["mean_error_percent"]) <= 0.3
     assert "[%]" in printed
 
@@ -67,9 +71,12 @@ def test_user_flow_measures_after_the_whole_flow(tmp_path: Path) -> None:
     )
 
 
-def test_techmap_measures_every_recipe(tmp_path: Path) -> None:
-    figures, _ = run_quick("techmap.py", tmp_path)
-    assert {row["structure"] for row in figures["rows"]} > {"a + b"}
+def test_methods_are_compared_at_equal_calls(tmp_path: Path) -> None:
+    figures, printed = run_quick("methods.py", tmp_path)
+    methods = {entry["method"]: entry for entry in figures["methods"]}
+    assert methods.keys() == {"agent", "ppo", "anneal", "evolve", "greedy", "random"}
+    assert all(50 <= entry["calls"] <= 60 for entry in methods.values())
+    assert "mean saving %" in printed
 
 
 def test_evaluator_measures_every_width(tmp_path: Path) -> None:
