@@ -20,7 +20,11 @@ _PATIENCE_S = 120
 
 def start_edarl(*arguments: object) -> subprocess.Popen[str]:
     """Start the command line in a process group of its own, as a terminal would."""
-    program = "import sys; from edarl.cli import main; sys.exit(main(sys.argv[1:]))"
+    # A shell's background jobs ignore SIGINT and hand that down; a terminal's programs do not.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from edarl.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -178,8 +178,11 @@ def test_what_a_program_leaves_in_the_background_is_ended(
 
 
 CALLER = """
+    import signal
     import sys
     from pathlib import Path
+    # A shell's background jobs ignore SIGINT and hand that down.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from edarl.synthesis.process import run_tool
     run_tool(["sh", "-c", sys.argv[2]], workdir=Path(sys.argv[1]), timeout_s=1000)
 """
@@ -198,7 +201,7 @@ def test_nothing_is_left_over_when_the_caller_dies(tmp_path: Path, blow: signal.
         assert all(map(is_running, pids))
     finally:
         caller.send_signal(blow)
-        caller.wait()
+        caller.wait(timeout=120)
     assert wait_until(lambda: not any(map(is_running, pids)))
 
 
