@@ -23,7 +23,7 @@ from edarl.synthesis.flows import FLOWS
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edarl.runs.execute import RunProgress
+    from edarl.runs.results import RunProgress
     from edarl.store import Store
 
 __all__ = [

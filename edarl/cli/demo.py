@@ -13,7 +13,7 @@ from edarl.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from edarl.runs.demo import DemoResult, DemoRow
-    from edarl.runs.execute import RunProgress
+    from edarl.runs.results import RunProgress
 
 __all__ = ["app", "demo", "verdict"]
 

@@ -34,7 +34,7 @@ from edarl.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from edarl.runs.directory import RunDirectory
-    from edarl.runs.execute import RunResult
+    from edarl.runs.results import RunResult
     from edarl.synthesis.confirm import Confirmed
 
 __all__ = [

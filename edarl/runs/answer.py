@@ -13,8 +13,9 @@ from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
+from edarl.runs.confirming import proof_record
 from edarl.runs.directory import machine_name, versions
-from edarl.runs.execute import RunProgress, proof_record
+from edarl.runs.results import RunProgress
 from edarl.search import Annealing, AnnealingOptions, Progress, SearchProblem, run_search
 from edarl.store import LibraryRef, Store
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request

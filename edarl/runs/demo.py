@@ -23,9 +23,12 @@ from edarl.objectives.frame import Frame
 from edarl.objectives.fronts import areas_at, hypervolume
 from edarl.prefix.circuits import Circuit
 from edarl.runs.config import Method, RunConfig, read_config
+from edarl.runs.confirming import proof_record
 from edarl.runs.directory import RunDirectory, machine_name, versions
-from edarl.runs.execute import Run, RunProgress, RunResult, proof_record, run_frame
+from edarl.runs.execute import Run
 from edarl.runs.plot import Series, plot_fronts
+from edarl.runs.problem import run_frame
+from edarl.runs.results import RunProgress, RunResult
 from edarl.store import Store
 from edarl.synthesis.baseline import yosys_adder_baseline
 from edarl.synthesis.confirm import Confirmed

@@ -8,104 +8,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import structlog
 
-from edarl.errors import CheckpointError, EdarlError
-from edarl.metrics import Constraint, Evaluation
-from edarl.objectives.frame import Frame, measure_frame
+from edarl.errors import CheckpointError
+from edarl.metrics import Evaluation
+from edarl.objectives.frame import Frame
 from edarl.objectives.fronts import Box, gain, hypervolume
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
-from edarl.runs.archive import Found, FrontArchive
-from edarl.runs.config import RunConfig
+from edarl.runs.archive import FrontArchive
+from edarl.runs.confirming import confirm_front
 from edarl.runs.directory import RunDirectory, machine_name, versions
-from edarl.store import LibraryRef, Store
-from edarl.synthesis.cell_library import CellLibrary
-from edarl.synthesis.confirm import Confirmed, Confirmer, Request
+from edarl.runs.problem import evaluator_spec, run_frame
+from edarl.runs.results import RunProgress, RunResult
+from edarl.store import Store
+from edarl.synthesis.confirm import Confirmed
 from edarl.synthesis.evaluator import Evaluator
 from edarl.synthesis.flows import BEST
-from edarl.synthesis.prove import Proof
-from edarl.synthesis.spec import EvaluatorSpec
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
-__all__ = [
-    "Run",
-    "RunProgress",
-    "RunResult",
-    "confirm_front",
-    "evaluator_spec",
-    "proof_record",
-    "run_frame",
-]
+__all__ = ["Run"]
 
 log = structlog.get_logger()
 
 _STORE_BATCH = 500
 _FASTEST_PS = 1.0
 """A target that nothing meets: sizing then goes as fast as it can."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunProgress:
-    """Where a run stands, for progress bars and metrics.
-
-    Attributes:
-        stage: ``frame``, ``search`` or ``confirm``.
-        done: Calls made so far in ``search``; designs handled in ``confirm``.
-        total: How many there will be.
-        cache_hits: Points answered from a cache so far.
-        failures: Designs that could not be evaluated so far.
-        hypervolume: Share of the frame's box that the front dominates.
-        front: Points on the front.
-        best_saving: Largest saving against the regular structures at any target, as a share; None
-            while nothing meets a target that a regular structure meets.
-        scalars: Figures of a learning method by name.
-    """
-
-    stage: str
-    done: int
-    total: int
-    cache_hits: int
-    failures: int
-    hypervolume: float
-    front: int
-    best_saving: float | None
-    scalars: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run found.
-
-    Attributes:
-        config: Its settings.
-        frame: Its targets and the regular structures' figures.
-        front: The front of the search, by rising delay.
-        confirmed: The emitted, timed and proven netlists of the front, by rising delay.
-        stopped_by: Why the search ended.
-        calls: Evaluation calls of the search; the frame's own are ``frame.calls``.
-        cache_hits: Points answered from a cache.
-        failures: Designs that could not be evaluated.
-        hypervolume: Share of the frame's box that the search's front dominates.
-        gain: Hypervolume won over the regular structures, as a share of what was left to win.
-        elapsed_s: Wall-clock seconds of the search.
-    """
-
-    config: RunConfig
-    frame: Frame
-    front: tuple[Found, ...]
-    confirmed: tuple[Confirmed, ...]
-    stopped_by: str
-    calls: int
-    cache_hits: int
-    failures: int
-    hypervolume: float
-    gain: float | None
-    elapsed_s: float
 
 
 class Run:
@@ -429,101 +360,3 @@ class Run:
             self.store.finish_run(
                 self.store_id, calls=self.calls, cache_hits=self.cache_hits, status=status
             )
-
-
-def evaluator_spec(
-    config: RunConfig, targets_ps: tuple[float, ...], *, flow: str | None = None
-) -> EvaluatorSpec:
-    """Give the description of a run's evaluator for some targets."""
-    return EvaluatorSpec(
-        library=config.library,
-        targets_ps=targets_ps,
-        flow=flow or config.flow,
-        driver_cell=config.driver_cell,
-        load_ff=config.load_ff,
-        workers=config.workers,
-    )
-
-
-def run_frame(config: RunConfig, *, flow: str | None = None) -> Frame:
-    """Measure the regular structures for a run: its targets, its scales, its baselines.
-
-    Raises:
-        ToolError: A regular structure could not be evaluated.
-    """
-    modes = P_MODES if config.p_mode == "best" else (config.p_mode,)
-    return measure_frame(
-        config.problem(),
-        lambda targets: evaluator_spec(config, targets, flow=flow).build(),
-        p_modes=modes,
-        targets=sorted(config.targets_ps) if config.targets_ps else config.targets,
-    )
-
-
-def confirm_front(
-    front: list[Found],
-    library: CellLibrary,
-    constraint: Constraint,
-    *,
-    store: Store | None = None,
-    run_of: Callable[[Design], str | None] = lambda _: None,
-    on_design: Callable[[int], None] | None = None,
-) -> tuple[Confirmed, ...]:
-    """Emit, time and prove the points of a front; store what is proven.
-
-    A point that cannot be confirmed is logged and left out. ``run_of`` says which run of the store
-    a design is credited to.
-
-    Returns:
-        The confirmed netlists that no other one beats, by rising delay.
-    """
-    reference = LibraryRef(name=library.name, digest=library.digest)
-
-    def on_failure(request: Request, error: EdarlError) -> None:
-        log.error("not confirmed", design=request.design.digest, reason=str(error))
-
-    with Confirmer(library, constraint) as confirmer:
-        confirmed = confirmer.confirm_all(
-            [Request(found.design, found.point.flow, found.point.target_ps) for found in front],
-            on_failure=on_failure,
-            on_emitted=on_design,
-        )
-    for entry in confirmed:
-        if entry.sta_disagrees:
-            log.warning(
-                "OpenSTA disagrees",
-                design=entry.design.digest,
-                abc_delay_ps=entry.point.delay_ps,
-                sta_delay_ps=entry.sta_delay_ps,
-            )
-        if store is not None:
-            store.record_confirmed(
-                entry.design,
-                entry.point,
-                library=reference,
-                constraint=constraint,
-                netlist=entry.verilog,
-                proven=True,
-                proof=proof_record(entry.proof),
-                sta_delay_ps=entry.sta_delay_ps,
-                run=run_of(entry.design),
-            )
-    ordered = sorted(confirmed, key=lambda entry: (entry.point.delay_ps, entry.point.area_um2))
-    kept: list[Confirmed] = []
-    for entry in ordered:
-        if not kept or entry.point.area_um2 < kept[-1].point.area_um2:
-            kept.append(entry)
-    return tuple(kept)
-
-
-def proof_record(proof: Proof) -> dict[str, Any]:
-    """Give a proof as JSON values, for the store and for reports."""
-    return {
-        "verdict": proof.verdict,
-        "circuit": proof.circuit.name,
-        "sha256": proof.sha256,
-        "reason": proof.reason,
-        "library": proof.library,
-        "tools": dict(proof.tools),
-        "elapsed_s": round(proof.elapsed_s, 3),
-    }

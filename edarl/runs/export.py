@@ -30,7 +30,7 @@ from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
-from edarl.runs.execute import proof_record
+from edarl.runs.confirming import proof_record
 from edarl.store import FrontPoint
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from edarl.cli.common import RunProgressBar
 from edarl.cli.tables import Column, print_table
-from edarl.runs.execute import RunProgress
+from edarl.runs.results import RunProgress
 
 COLUMNS = (
     Column("delay ps"),

@@ -8,7 +8,8 @@ import pytest
 
 from edarl.runs.config import RunConfig, read_config
 from edarl.runs.directory import RunDirectory
-from edarl.runs.execute import Run, RunResult
+from edarl.runs.execute import Run
+from edarl.runs.results import RunResult
 from tests.cli.processes import alive, descendants, wait_until
 
 _EXECUTE = """

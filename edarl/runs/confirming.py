@@ -1,0 +1,90 @@
+"""Confirming a front: emit, time and prove its designs, and store what is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from edarl.errors import EdarlError
+from edarl.metrics import Constraint
+from edarl.prefix.design import Design
+from edarl.runs.archive import Found
+from edarl.store import LibraryRef, Store
+from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.confirm import Confirmed, Confirmer, Request
+from edarl.synthesis.prove import Proof
+
+__all__ = ["confirm_front", "proof_record"]
+
+log = structlog.get_logger()
+
+
+def confirm_front(
+    front: list[Found],
+    library: CellLibrary,
+    constraint: Constraint,
+    *,
+    store: Store | None = None,
+    run_of: Callable[[Design], str | None] = lambda _: None,
+    on_design: Callable[[int], None] | None = None,
+) -> tuple[Confirmed, ...]:
+    """Emit, time and prove the points of a front; store what is proven.
+
+    A point that cannot be confirmed is logged and left out. ``run_of`` says which run of the store
+    a design is credited to.
+
+    Returns:
+        The confirmed netlists that no other one beats, by rising delay.
+    """
+    reference = LibraryRef(name=library.name, digest=library.digest)
+
+    def on_failure(request: Request, error: EdarlError) -> None:
+        log.error("not confirmed", design=request.design.digest, reason=str(error))
+
+    with Confirmer(library, constraint) as confirmer:
+        confirmed = confirmer.confirm_all(
+            [Request(found.design, found.point.flow, found.point.target_ps) for found in front],
+            on_failure=on_failure,
+            on_emitted=on_design,
+        )
+    for entry in confirmed:
+        if entry.sta_disagrees:
+            log.warning(
+                "OpenSTA disagrees",
+                design=entry.design.digest,
+                abc_delay_ps=entry.point.delay_ps,
+                sta_delay_ps=entry.sta_delay_ps,
+            )
+        if store is not None:
+            store.record_confirmed(
+                entry.design,
+                entry.point,
+                library=reference,
+                constraint=constraint,
+                netlist=entry.verilog,
+                proven=True,
+                proof=proof_record(entry.proof),
+                sta_delay_ps=entry.sta_delay_ps,
+                run=run_of(entry.design),
+            )
+    ordered = sorted(confirmed, key=lambda entry: (entry.point.delay_ps, entry.point.area_um2))
+    kept: list[Confirmed] = []
+    for entry in ordered:
+        if not kept or entry.point.area_um2 < kept[-1].point.area_um2:
+            kept.append(entry)
+    return tuple(kept)
+
+
+def proof_record(proof: Proof) -> dict[str, Any]:
+    """Give a proof as JSON values, for the store and for reports."""
+    return {
+        "verdict": proof.verdict,
+        "circuit": proof.circuit.name,
+        "sha256": proof.sha256,
+        "reason": proof.reason,
+        "library": proof.library,
+        "tools": dict(proof.tools),
+        "elapsed_s": round(proof.elapsed_s, 3),
+    }
