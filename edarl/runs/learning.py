@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edarl.errors import CheckpointError
@@ -74,6 +77,7 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
             )
         finally:
             evaluator.close()
+        _register(run, folder)
         return policy.stopped_by or "budget", {}
 
     # One environment per target and p mode: a design then costs the one call that is asked for.
@@ -114,7 +118,22 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
             on_step=lambda step: on_step(step, save),
             should_stop=run.should_stop,
         )
-        return outcome.stopped_by, save()
+        state = save()
+        _register(run, folder)
+        return outcome.stopped_by, state
     finally:
         for evaluator in evaluators.values():
             evaluator.close()
+
+
+def _register(run: Run, folder: Path) -> None:
+    """Tell the store where the trained agent is; its name is the digest of its manifest."""
+    if run.store is None:
+        return
+    manifest = (folder / "manifest.json").read_bytes()
+    run.store.record_agent(
+        run.directory.path.name,
+        path=folder.resolve(),
+        sha256=hashlib.sha256(manifest).hexdigest(),
+        manifest=json.loads(manifest),
+    )

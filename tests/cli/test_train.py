@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edarl.cli.output import ExitCode
+from edarl.store import Store
 from tests.cli.conftest import Run
 from tests.conftest import ROOT
 
@@ -27,6 +28,10 @@ def test_an_agent_is_trained_from_a_file_of_settings(
     kept = json.loads((folder / "config.json").read_text())
     assert (kept["width"], kept["budget_calls"], kept["starts"]) == (8, 24, "scratch")
     assert any((folder / "agent").iterdir())
+    with Store.open(tmp_path / "edarl.db", read_only=True) as store:
+        (agent,) = store.agents()
+    assert Path(agent.path) == (folder / "agent").resolve()
+    assert agent.manifest["kind"] == "dqn"
 
 
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.stem)
