@@ -191,7 +191,7 @@ def _anneal(
     searcher = Annealing(
         SearchProblem(circuit=circuit, cost=cost, starts=starts),
         seed,
-        AnnealingOptions(evaluations=budget),
+        AnnealingOptions.for_budget(budget),
     )
     try:
         run_search(searcher, evaluator, budget_calls=budget, on_evaluation=on_evaluation)

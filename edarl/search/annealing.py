@@ -53,6 +53,15 @@ class AnnealingOptions:
     reheat: float = 0.25
     proposal: Proposal = field(default_factory=Proposal)
 
+    @classmethod
+    def for_budget(cls, evaluations: int) -> AnnealingOptions:
+        """Give the options that did well with a budget: one walker per 50 evaluations, 4 to 12.
+
+        With fewer evaluations each, walkers get nowhere before the temperature has fallen.
+        """
+        walkers = min(12, max(4, evaluations // 50))
+        return cls(evaluations=max(1, evaluations), walkers=walkers, exchange=2 * walkers)
+
     def __post_init__(self) -> None:
         for name in ("evaluations", "walkers", "exchange"):
             if getattr(self, name) < 1:

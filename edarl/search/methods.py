@@ -19,7 +19,7 @@ METHODS: Mapping[str, Callable[[SearchProblem, int, int], BaseSearcher]] = {
     "random": lambda problem, seed, _: RandomWalk(problem, seed),
     "greedy": lambda problem, seed, _: Greedy(problem, seed),
     "anneal": lambda problem, seed, evaluations: Annealing(
-        problem, seed, AnnealingOptions(evaluations=max(1, evaluations))
+        problem, seed, AnnealingOptions.for_budget(evaluations)
     ),
     "evolve": lambda problem, seed, _: Evolution(problem, seed),
 }

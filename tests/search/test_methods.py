@@ -201,3 +201,14 @@ def test_steepest_descent_reaches_a_local_optimum() -> None:
 def test_options_out_of_range_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "walkers"), [(0, 4), (100, 4), (300, 6), (600, 12), (100_000, 12)]
+)
+def test_annealing_gives_each_walker_about_fifty_evaluations(
+    evaluations: int, walkers: int
+) -> None:
+    options = AnnealingOptions.for_budget(evaluations)
+    assert (options.walkers, options.exchange) == (walkers, 2 * walkers)
+    assert options.evaluations == max(1, evaluations)
