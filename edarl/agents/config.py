@@ -74,7 +74,7 @@ class DqnConfig(_Settings):
     target_ps: float | Literal["sample"] | None = Field("sample", description="As in the envs.")
     archive_capacity: int = Field(4096, ge=16, le=10**6, description="Designs the archive keeps.")
     replay_capacity: int = Field(20_000, ge=2, le=5_000_000, description="States in the replay.")
-    idle_steps: int = Field(2000, ge=1, description="Steps without a call that end the learning.")
+    idle_steps: int = Field(500, ge=1, description="Steps without a call that end the learning.")
     threads: int = Field(1, ge=1, le=1024, description="Torch threads.")
     device: str = Field("cpu", max_length=40, description="Torch device, such as cpu or cuda.")
 
@@ -92,6 +92,6 @@ class PpoConfig(_Settings):
     clip_range: float = Field(0.2, gt=0, description="Of the policy ratio.")
     entropy_weight: float = Field(0.01, ge=0, description="Of the entropy bonus.")
     reward_scale: float = Field(30.0, gt=0, description="Learning units per unit of reward.")
-    idle_steps: int = Field(2000, ge=1, description="Steps without a call that end the learning.")
+    idle_steps: int = Field(500, ge=1, description="Steps without a call that end the learning.")
     threads: int = Field(1, ge=1, description="Torch threads.")
     device: str = Field("cpu", description="Torch device, such as cpu or cuda.")
