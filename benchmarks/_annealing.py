@@ -148,7 +148,7 @@ class AnnealJob:
         searcher = Annealing(
             SearchProblem(circuit=_circuit(self.width), cost=cost, starts=starts),
             self.seed,
-            AnnealingOptions(evaluations=max(1, budget), **settings),  # type: ignore[arg-type]
+            AnnealingOptions(evaluations=max(1, budget), **settings),  # type: ignore[arg-type]  # options by name
         )
         outcome = run_search(
             searcher, evaluators[guide], budget_calls=budget, on_evaluation=on_evaluation
@@ -259,7 +259,7 @@ def _cheapest(pool: dict[Design, list[Point]], delay_ps: float) -> list[Design]:
 
 
 def _evaluation(design: Design, points: Sequence[Point]) -> Evaluation:
-    return Evaluation(design.digest, "", None, tuple(points))  # type: ignore[arg-type]
+    return Evaluation(design.digest, "", None, tuple(points))  # type: ignore[arg-type]  # no cost looks at it
 
 
 def _front_rows(pool: dict[Design, list[Point]]) -> list[list[Any]]:

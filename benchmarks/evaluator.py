@@ -24,6 +24,7 @@ from edarl.prefix.design import Design
 from edarl.prefix.graph import Move, PrefixGraph
 from edarl.prefix.structures import structure
 from edarl.synthesis.abc_evaluator import AbcEvaluator, design_blif, sizing_script
+from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.flows import FLOWS
 from edarl.synthesis.yosys import run_yosys
 
@@ -100,7 +101,7 @@ def neighbours(width: int, rounds: int, *, seed: int) -> list[Design]:
     return designs
 
 
-def yosys_process(design: Design, library: object, target_ps: float) -> None:
+def yosys_process(design: Design, library: CellLibrary, target_ps: float) -> None:
     """Synthesise one design as is customary: one Yosys process, its own ABC script."""
     with tempfile.TemporaryDirectory() as folder:
         workdir = Path(folder)
@@ -108,7 +109,7 @@ def yosys_process(design: Design, library: object, target_ps: float) -> None:
         (workdir / "constraint").write_text(
             "set_driving_cell BUF_X1\nset_load 10.0 [all_outputs]\n"
         )
-        liberty = library.liberty_path  # type: ignore[attr-defined]
+        liberty = library.liberty_path
         run_yosys(
             f"read_verilog design.v\nsynth -flatten\n"
             f"abc -liberty {liberty} -constr constraint -D {target_ps:g}\n"
@@ -130,6 +131,7 @@ def memory_figures() -> dict[str, float]:
 import sys, json
 from common import load_named
 from pathlib import Path
+from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cache import CachedEvaluator
 from evaluator import neighbours

@@ -264,7 +264,8 @@ def _leaf_summary(
 def _single_bit_equations(design: Design) -> Equations:
     circuit = design.circuit
     result = Equations()
-    symbol: Literal["&", "|", "^"] = {"and": "&", "or": "|", "xor": "^"}[circuit.entry.operator]  # type: ignore[assignment]
+    symbols: dict[str, Literal["&", "|", "^"]] = {"and": "&", "or": "|", "xor": "^"}
+    symbol = symbols[circuit.entry.operator]
     kind = CellKind(
         "node",
         f"{circuit.entry.operator} of two adjacent spans",

@@ -11,7 +11,7 @@ the variables from 1 on, then come the gates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edarl.errors import ToolOutputError
@@ -181,6 +181,6 @@ def _varint(number: int) -> bytes:
     return bytes(data)
 
 
-def _shown(names: object) -> str:
-    listed = sorted(str(name) for name in names)  # type: ignore[attr-defined]
+def _shown(names: Iterable[object]) -> str:
+    listed = sorted(map(str, names))
     return ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
