@@ -1,0 +1,137 @@
+"""Sizing designs at delay targets with the own timer: what the fast evaluator and exports use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from edarl.errors import ConfigError
+from edarl.hdl.mapping import map_direct
+from edarl.hdl.netlist import MappedNetlist
+from edarl.metrics import Constraint
+from edarl.prefix.design import Design
+from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.timing.arrays import CellArrays, Floats, NetArrays, allocate, cell_arrays
+from edarl.synthesis.timing.mapping import adder_netlist, adder_state, build_adder
+from edarl.synthesis.timing.netlist import driver_cell, from_gates, to_mapped
+from edarl.synthesis.timing.sizing import size_curve
+from edarl.synthesis.timing.tables import TimingLibrary, timing_library
+from edarl.synthesis.timing.timer import link_sinks
+
+__all__ = ["EFFORTS", "Effort", "Sized", "Sizer"]
+
+Effort = Literal["quick", "normal", "thorough"]
+"""How hard to try: what each costs and gains is measured in `docs/results/evaluator.md`."""
+
+EFFORTS: tuple[Effort, ...] = ("quick", "normal", "thorough")
+
+
+class Sized(NamedTuple):
+    """A design sized for one target.
+
+    Attributes:
+        target_ps: What was asked for, in picoseconds.
+        delay_ps: What was reached, by the own timer.
+        area_um2: Cell area.
+    """
+
+    target_ps: float
+    delay_ps: float
+    area_um2: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    timing: TimingLibrary
+    arrays: CellArrays
+
+
+class Sizer:
+    """Sizes designs in one library and constraint. May be used from several threads.
+
+    The same design at the same target always gives the same netlist, whatever else was asked.
+
+    Args:
+        library: The cell library.
+        constraint: Driver and load.
+        effort: How hard to try.
+
+    Raises:
+        LibraryError: The library has no usable delay tables.
+        ConfigError: There is no such effort.
+    """
+
+    def __init__(
+        self, library: CellLibrary, constraint: Constraint, *, effort: Effort = "normal"
+    ) -> None:
+        if effort not in EFFORTS:
+            raise ConfigError(
+                f"`effort` should be one of {', '.join(EFFORTS)}, actual value: {effort!r}"
+            )
+        self.library = library
+        self.constraint = constraint
+        self.effort = effort
+        cells = _cells(library)
+        self.timing, self.cells = cells.timing, cells.arrays
+        self._driver = driver_cell(self.timing, constraint)
+
+    def curve(self, design: Design, targets_ps: Sequence[float]) -> tuple[Sized, ...]:
+        """Size a design at every target, in the order they are given.
+
+        A target that cannot be reached gives the fastest netlist found.
+        """
+        delays, areas = np.zeros(len(targets_ps)), np.zeros(len(targets_ps))
+        targets = np.array(targets_ps, dtype=np.float64)
+        self._run(design, targets, delays, areas)
+        return tuple(
+            Sized(*point) for point in zip(targets_ps, delays.tolist(), areas.tolist(), strict=True)
+        )
+
+    def netlist(self, design: Design, target_ps: float) -> MappedNetlist:
+        """Give the netlist behind a point of `curve`.
+
+        Raises:
+            NetlistError: Two outputs share a net.
+        """
+        sized = self._run(design, np.array([target_ps]), np.zeros(1), np.zeros(1))
+        return to_mapped(sized, self.timing, design.circuit)
+
+    def _run(
+        self,
+        design: Design,
+        targets: Floats,
+        delays: Floats,
+        areas: Floats,
+    ) -> NetArrays:
+        """Size a design and give the netlist of the tightest target."""
+        pins = self.cells.cap.shape[1]
+        if design.circuit.kind == "adder":
+            state = adder_state(design)
+            chain, scratch = adder_netlist(
+                state, pins=pins, driver=self._driver, load_ff=self.constraint.load_ff
+            )
+            build_adder(state, self.cells.family, scratch, chain)
+        else:
+            gates = map_direct(design)
+            chain = from_gates(gates, self.timing, self.constraint, spare=len(gates.gates))
+        link_sinks(self.cells, chain)
+        work = allocate(
+            len(chain.cell),
+            int(chain.size[1]),
+            int(chain.size[2]),
+            pins=pins,
+            driver=self._driver,
+            load_ff=self.constraint.load_ff,
+        )
+        size_curve(self.cells, chain, work, targets, EFFORTS.index(self.effort), delays, areas)
+        return work
+
+
+@lru_cache(maxsize=8)
+def _cells(library: CellLibrary) -> _Cells:
+    timing = timing_library(library)
+    return _Cells(timing, cell_arrays(timing))

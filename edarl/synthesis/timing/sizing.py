@@ -1,0 +1,584 @@
+"""The sizer: from the smallest cells to the fastest circuit, giving the whole area-delay curve.
+
+In the spirit of TILOS: the slowest path is followed back, and of all changes to its gates the one
+that buys the most delay for its area is made. What changes is a gate's drive strength, which of two
+interchangeable pins a signal is on, and which sinks of a net hang behind a buffer. Where the curve
+is wanted, what turned out to be unnecessary is taken back.
+
+Everything is compiled and deterministic.
+
+Source: Fishburn and Dunlop, TILOS (ICCAD 1985). Different: every change is timed in full, not only
+along the path; pins and buffers; area recovery.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edarl.synthesis.timing.arrays import CellArrays, Floats, Ints, Longs, NetArrays
+from edarl.synthesis.timing.compiled import compiled, inlined
+from edarl.synthesis.timing.timer import (
+    circuit_delay,
+    link_sinks,
+    load_net,
+    lookup,
+    require,
+    resized,
+    slack,
+    time_fully,
+    time_gate,
+    time_incrementally,
+    time_input,
+)
+
+__all__ = ["area_of", "fasten", "orient", "recover", "size_curve"]
+
+
+MAX_PATH = 512
+"""The longest path in gates that is followed; longer ones are improved at their end first."""
+
+_LEAST_GAIN = 1e-6
+"""A change counts as faster when it saves at least so many ps."""
+
+
+@compiled
+def area_of(t: CellArrays, n: NetArrays) -> float:
+    """Give the area of all gates in um2."""
+    area = 0.0
+    cells, areas = n.cell, t.area
+    for gate in range(n.size[0]):
+        area += areas[cells[gate]]
+    return area
+
+
+@compiled
+def slowest_path(t: CellArrays, n: NetArrays, path: Ints) -> int:
+    """Follow the slowest path back from its output.
+
+    Args:
+        t: The cells.
+        n: A timed netlist.
+        path: [4, L] filled with gate, input pin, input edge and output edge, output first.
+
+    Returns:
+        How many gates are on it.
+    """
+    inputs, pins = n.size[1], t.cap.shape[1]
+    arrival, slews, loads, fanin, cells = n.arrival, n.slew, n.load, n.fanin, n.cell
+    arc_start, arc_falls, pin_count, outputs = t.arc_start, t.arc_falls, t.inputs, n.outputs
+    latest = -np.inf
+    net = edge = 0
+    for k in range(n.size[2]):
+        for e in range(2):
+            if arrival[outputs[k], e] > latest:
+                latest = arrival[outputs[k], e]
+                net = outputs[k]
+                edge = e
+    length = 0
+    while net >= inputs and length < path.shape[1]:
+        gate = net - inputs
+        c = cells[gate]
+        best = -np.inf
+        pin = falls_in = 0
+        for k in range(pin_count[c]):
+            source = fanin[gate, k]
+            first = (c * pins + k) * 2 + edge
+            for arc in range(arc_start[first], arc_start[first + 1]):
+                falls = arc_falls[arc]
+                delay, _ = lookup(t, arc, c, slews[source, falls], loads[net, edge])
+                if arrival[source, falls] + delay > best:
+                    best = arrival[source, falls] + delay
+                    pin = k
+                    falls_in = falls
+        path[0, length] = gate
+        path[1, length] = pin
+        path[2, length] = falls_in
+        path[3, length] = edge
+        length += 1
+        net = fanin[gate, pin]
+        edge = falls_in
+    return length
+
+
+@inlined
+def pin_delay(
+    t: CellArrays, cell: int, pin: int, falls: int, edge: int, slew: float, load: float
+) -> tuple[float, float]:
+    """Give the largest delay and slew over a pin's arcs from one edge to another."""
+    first = (cell * t.cap.shape[1] + pin) * 2 + edge
+    longest = largest = -np.inf
+    for arc in range(t.arc_start[first], t.arc_start[first + 1]):
+        if t.arc_falls[arc] == falls:
+            delay, out = lookup(t, arc, cell, slew, load)
+            longest = max(longest, delay)
+            largest = max(largest, out)
+    return longest, largest
+
+
+@compiled
+def path_change(
+    t: CellArrays, n: NetArrays, path: Ints, length: int, i: int, cell: int, pin: int
+) -> float:
+    """Estimate how a path's delay changes when a gate on it becomes another cell or uses a pin.
+
+    Looks at the gate, the one before it (whose load changes) and the one behind it (whose slew
+    changes).
+    """
+    inputs = n.size[1]
+    gate, old_pin, falls, edge = path[0, i], path[1, i], path[2, i], path[3, i]
+    old = n.cell[gate]
+    source = n.fanin[gate, old_pin]
+    more = t.cap[cell, pin, falls] - t.cap[old, old_pin, falls]
+    if cell == old and pin != old_pin:
+        # The other signal moves to this pin's old place; only this net's load matters here.
+        more = t.cap[cell, pin, falls] - t.cap[old, old_pin, falls]
+    change = 0.0
+    slew = n.slew[source, falls]
+    if more != 0.0:
+        if i + 1 < length:
+            driver, driver_pin, driver_falls = path[0, i + 1], path[1, i + 1], path[2, i + 1]
+            c = n.cell[driver]
+            s = n.slew[n.fanin[driver, driver_pin], driver_falls]
+            load = n.load[source, falls]
+            before, slew_before = pin_delay(t, c, driver_pin, driver_falls, falls, s, load)
+            after, slew_after = pin_delay(t, c, driver_pin, driver_falls, falls, s, load + more)
+            change += after - before
+            slew += slew_after - slew_before
+        elif source < inputs:
+            c = n.driver[0]
+            load = n.load[source, falls]
+            # The driver is a buffer or an inverter: either edge may cause this one.
+            before, slew_before = pin_delay(t, c, 0, falls, falls, 0.0, load)
+            after, slew_after = pin_delay(t, c, 0, falls, falls, 0.0, load + more)
+            if before == -np.inf:
+                before, slew_before = pin_delay(t, c, 0, 1 - falls, falls, 0.0, load)
+                after, slew_after = pin_delay(t, c, 0, 1 - falls, falls, 0.0, load + more)
+            change += after - before
+            slew += slew_after - slew_before
+    net = inputs + gate
+    load = n.load[net, edge]
+    before, slew_before = pin_delay(t, old, old_pin, falls, edge, n.slew[source, falls], load)
+    after, slew_after = pin_delay(t, cell, pin, falls, edge, slew, load)
+    change += after - before
+    if i > 0:
+        user, user_pin, user_edge = path[0, i - 1], path[1, i - 1], path[3, i - 1]
+        c = n.cell[user]
+        s = n.slew[net, edge]
+        load = n.load[inputs + user, user_edge]
+        before, _ = pin_delay(t, c, user_pin, edge, user_edge, s, load)
+        after, _ = pin_delay(t, c, user_pin, edge, user_edge, s + slew_after - slew_before, load)
+        change += after - before
+    return change
+
+
+@compiled
+def unlink(n: NetArrays, net: int, sink: int) -> None:
+    """Take a sink out of a net's list."""
+    if n.head[net] == sink:
+        n.head[net] = n.following[sink]
+        return
+    before = n.head[net]
+    while n.following[before] != sink:
+        before = n.following[before]
+    n.following[before] = n.following[sink]
+
+
+@compiled
+def link(n: NetArrays, net: int, sink: int) -> None:
+    """Put a sink into a net's list and on its pin."""
+    n.following[sink] = n.head[net]
+    n.head[net] = sink
+    n.fanin[sink >> 3, sink & 7] = net
+
+
+@compiled
+def set_cell(t: CellArrays, n: NetArrays, gate: int, cell: int) -> float:
+    """Change a gate's cell and time the netlist again; give the circuit's delay."""
+    n.cell[gate] = cell
+    return time_incrementally(t, n, resized(t, n, gate))
+
+
+@compiled
+def swap_pins(t: CellArrays, n: NetArrays, gate: int) -> float:
+    """Exchange a gate's first two inputs and time again; give the circuit's delay."""
+    x, y = n.fanin[gate, 0], n.fanin[gate, 1]
+    unlink(n, x, 8 * gate)
+    unlink(n, y, 8 * gate + 1)
+    link(n, y, 8 * gate)
+    link(n, x, 8 * gate + 1)
+    n.swapped[gate] = not n.swapped[gate]
+    return time_incrementally(t, n, resized(t, n, gate))
+
+
+@compiled
+def add_buffer(t: CellArrays, n: NetArrays, net: int, cell: int, sinks: Ints, count: int) -> float:
+    """Put sinks of a net behind a new buffer and time again; give the circuit's delay.
+
+    Args:
+        t: The cells.
+        n: A timed netlist with room for a gate.
+        net: Output of a gate.
+        cell: The buffer.
+        sinks: Which sinks.
+        count: How many of them.
+    """
+    inputs = n.size[1]
+    gate = n.size[0]
+    place = n.position[net - inputs] + 1
+    for p in range(gate, place, -1):
+        moved = n.order[p - 1]
+        n.order[p] = moved
+        n.position[moved] = p
+    n.order[place] = gate
+    n.position[gate] = place
+    n.size[0] = gate + 1
+    n.cell[gate] = cell
+    n.fanin[gate, :] = -1
+    n.slot[gate] = -1
+    n.swapped[gate] = False
+    n.tried[gate, :] = 0
+    n.dirty[gate] = 0
+    out = inputs + gate
+    n.head[out] = -1
+    n.outside[out] = 0.0
+    for k in range(count):
+        unlink(n, net, sinks[k])
+        link(n, out, sinks[k])
+        n.dirty[n.position[sinks[k] >> 3]] = 1
+    link(n, net, 8 * gate)
+    load_net(t, n, out)
+    return time_incrementally(t, n, resized(t, n, gate))
+
+
+@compiled
+def drop_buffer(t: CellArrays, n: NetArrays, gate: int) -> float:
+    """Take a buffer out, its sinks back to its source, and time again; give the delay.
+
+    The gate with the highest number takes its number.
+    """
+    inputs = n.size[1]
+    net, out = n.fanin[gate, 0], inputs + gate
+    unlink(n, net, 8 * gate)
+    while n.head[out] >= 0:
+        sink = n.head[out]
+        n.head[out] = n.following[sink]
+        link(n, net, sink)
+        n.dirty[n.position[sink >> 3]] = 1
+    last = n.size[0] - 1
+    for p in range(n.position[gate], last):
+        moved = n.order[p + 1]
+        n.order[p] = moved
+        n.position[moved] = p
+        n.dirty[p] = n.dirty[p + 1]
+    n.dirty[last] = 0
+    n.size[0] = last
+    if gate != last:
+        rename(t, n, last, gate)
+        if net == inputs + last:
+            net = out
+    first = 0
+    load_net(t, n, net)
+    if net >= inputs:
+        first = n.position[net - inputs]
+        n.dirty[first] = 1
+    else:
+        time_input(t, n, net)
+    return time_incrementally(t, n, first)
+
+
+@compiled
+def rename(t: CellArrays, n: NetArrays, old: int, new: int) -> None:
+    """Give a gate another number."""
+    inputs = n.size[1]
+    n.cell[new] = n.cell[old]
+    n.slot[new] = n.slot[old]
+    n.swapped[new] = n.swapped[old]
+    n.tried[new, 0] = n.tried[old, 0]
+    n.tried[new, 1] = n.tried[old, 1]
+    n.position[new] = n.position[old]
+    n.order[n.position[new]] = new
+    n.fanin[new, :] = -1
+    for k in range(t.inputs[n.cell[old]]):
+        net = n.fanin[old, k]
+        unlink(n, net, 8 * old + k)
+        link(n, net, 8 * new + k)
+    n.head[inputs + new] = n.head[inputs + old]
+    sink = n.head[inputs + new]
+    while sink >= 0:
+        n.fanin[sink >> 3, sink & 7] = inputs + new
+        sink = n.following[sink]
+    for edge in range(2):
+        n.load[inputs + new, edge] = n.load[inputs + old, edge]
+        n.arrival[inputs + new, edge] = n.arrival[inputs + old, edge]
+        n.slew[inputs + new, edge] = n.slew[inputs + old, edge]
+    n.outside[inputs + new] = n.outside[inputs + old]
+    for k in range(n.size[2]):
+        if n.outputs[k] == inputs + old:
+            n.outputs[k] = inputs + new
+
+
+@inlined
+def has_twins(function: int) -> bool:
+    """Say whether a function's first two inputs are interchangeable."""
+    return function >= 2
+
+
+@compiled
+def orient(t: CellArrays, n: NetArrays) -> float:
+    """Put the later of two interchangeable inputs on the faster pin, from the inputs onward.
+
+    Loads are taken as they are before; the netlist is linked and timed again at the end.
+    """
+    inputs = n.size[1]
+    for p in range(n.size[0]):
+        gate = n.order[p]
+        net = inputs + gate
+        time_gate(t, n, gate)
+        if not has_twins(t.function[n.cell[gate]]):
+            continue
+        rise, fall = n.arrival[net, 0], n.arrival[net, 1]
+        rise_slew, fall_slew = n.slew[net, 0], n.slew[net, 1]
+        x, y = n.fanin[gate, 0], n.fanin[gate, 1]
+        n.fanin[gate, 0] = y
+        n.fanin[gate, 1] = x
+        time_gate(t, n, gate)
+        if rise + fall <= n.arrival[net, 0] + n.arrival[net, 1]:
+            n.fanin[gate, 0] = x
+            n.fanin[gate, 1] = y
+            n.arrival[net, 0] = rise
+            n.arrival[net, 1] = fall
+            n.slew[net, 0] = rise_slew
+            n.slew[net, 1] = fall_slew
+        else:
+            n.swapped[gate] = not n.swapped[gate]
+    link_sinks(t, n)
+    return time_fully(t, n)
+
+
+@compiled
+def side_sinks(
+    t: CellArrays, n: NetArrays, net: int, keep: int, spare: float, sinks: Ints
+) -> tuple[int, float]:
+    """Find the sinks of a net that can wait for a buffer; give how many and what they weigh."""
+    count = 0
+    weight = 0.0
+    sink = n.head[net]
+    pins = t.cap.shape[1]
+    while sink >= 0:
+        gate = sink >> 3
+        k = sink & 7
+        if sink != keep and count < sinks.shape[0]:
+            # The slack of this very pin, not of the net.
+            c = n.cell[gate]
+            out = n.size[1] + gate
+            least = np.inf
+            first = (c * pins + k) * 2
+            for edge in range(2):
+                for arc in range(t.arc_start[first + edge], t.arc_start[first + edge + 1]):
+                    falls = t.arc_falls[arc]
+                    d, _ = lookup(t, arc, c, n.slew[net, falls], n.load[out, edge])
+                    room = n.required[out, edge] - n.arrival[net, falls] - d
+                    least = min(least, room)
+            if least > spare:
+                sinks[count] = sink
+                count += 1
+                weight += t.cap[c, k, 0]
+        sink = n.following[sink]
+    return count, weight
+
+
+@compiled
+def fasten(
+    t: CellArrays, n: NetArrays, target: float, path: Ints, sinks: Ints, clock: Longs
+) -> float:
+    """Make a timed netlist faster until it meets a delay or nothing helps; give its delay in ps.
+
+    Args:
+        t: The cells.
+        n: The netlist, timed.
+        target: The delay to reach in ps.
+        path: Scratch, [4, L].
+        sinks: Scratch, [K].
+        clock: [1] counts changes, over several calls for the same netlist.
+    """
+    inputs = n.size[1]
+    delay = circuit_delay(n)
+    buffer = t.family[1, 0]
+    stuck = -1
+    while delay > target:
+        length = slowest_path(t, n, path)
+        best = 0.0
+        best_kind = best_at = best_value = -1
+        for i in range(length):
+            gate, pin = path[0, i], path[1, i]
+            c = n.cell[gate]
+            function = t.function[c]
+            if function < 0:
+                continue
+            if pin < 2 and has_twins(function) and clock[0] > n.tried[gate, 0]:
+                change = path_change(t, n, path, length, i, c, 1 - pin)
+                if change < -0.05 and change * 20.0 < best:
+                    best, best_kind, best_at = change * 20.0, 1, i
+            larger = t.family[function, t.rank[c] + 1] if t.rank[c] >= 0 else -1
+            if larger >= 0:
+                change = path_change(t, n, path, length, i, larger, pin)
+                if change < -_LEAST_GAIN:
+                    ratio = change / max(t.area[larger] - t.area[c], 0.01)
+                    if ratio < best:
+                        best, best_kind, best_at, best_value = ratio, 0, i, larger
+            # Sinks beside the path: what would they weigh less behind the smallest buffer?
+            net = inputs + gate
+            if i > 0 and n.size[0] < n.cell.shape[0] and clock[0] > n.tried[gate, 1]:
+                keep = 8 * path[0, i - 1] + path[1, i - 1]
+                keep_gate = path[0, i - 1]
+                edge, falls = path[3, i], path[2, i]
+                rest = (
+                    n.load[net, edge]
+                    - t.cap[n.cell[keep_gate], keep & 7, edge]
+                    - n.outside[net]
+                    - t.cap[buffer, 0, edge]
+                )
+                if rest > t.cap[buffer, 0, edge]:
+                    s = n.slew[n.fanin[gate, pin], falls]
+                    load = n.load[net, edge]
+                    before, _ = pin_delay(t, c, pin, falls, edge, s, load)
+                    after, _ = pin_delay(t, c, pin, falls, edge, s, load - rest)
+                    ratio = 0.8 * (after - before) / t.area[buffer]
+                    if ratio < best:
+                        best, best_kind, best_at = ratio, 2, i
+        if best_kind < 0:
+            if clock[0] == stuck:
+                break
+            # Much has changed since some things were tried: try them once more.
+            clock[0] += 50
+            stuck = clock[0]
+            continue
+        gate = path[0, best_at]
+        if best_kind == 0:
+            delay = set_cell(t, n, gate, best_value)
+            clock[0] += 1
+        elif best_kind == 1:
+            now = swap_pins(t, n, gate)
+            if now > delay - 0.01:
+                delay = swap_pins(t, n, gate)
+                n.tried[gate, 0] = clock[0] + 20
+            else:
+                delay = now
+                clock[0] += 1
+        else:
+            net = inputs + gate
+            keep = 8 * path[0, best_at - 1] + path[1, best_at - 1]
+            edge = path[3, best_at]
+            require(t, n, delay)
+            wait, _ = pin_delay(
+                t, buffer, 0, edge, edge, n.slew[net, edge], 4 * t.cap[buffer, 0, 0]
+            )
+            count, weight = side_sinks(t, n, net, keep, 0.8 * wait, sinks)
+            n.tried[gate, 1] = clock[0] + 40
+            if count > 0 and weight > t.cap[buffer, 0, 0]:
+                now = add_buffer(t, n, net, buffer, sinks, count)
+                if now > delay - 0.2:
+                    delay = drop_buffer(t, n, n.size[0] - 1)
+                else:
+                    delay = now
+                    clock[0] += 1
+    return delay
+
+
+@compiled
+def recover(t: CellArrays, n: NetArrays, target: float, rounds: int) -> float:
+    """Take back what a delay does not need: sizes and buffers; give the delay.
+
+    Args:
+        t: The cells.
+        n: The netlist, timed and within the target.
+        target: The delay to keep in ps.
+        rounds: Most sweeps over the netlist.
+    """
+    inputs = n.size[1]
+    delay = circuit_delay(n)
+    for _ in range(rounds):
+        changed = False
+        require(t, n, target)
+        gate = n.size[0] - 1
+        while gate >= 0:
+            c = n.cell[gate]
+            function = t.function[c]
+            if function == 1 and n.slot[gate] < 0:
+                pass
+            if function >= 0 and t.rank[c] > 0 and slack(n, inputs + gate) > 0.0:
+                now = set_cell(t, n, gate, t.family[function, t.rank[c] - 1])
+                if now > target:
+                    set_cell(t, n, gate, c)
+                else:
+                    delay = now
+                    changed = True
+                    continue
+            gate -= 1
+        if not changed:
+            break
+    return delay
+
+
+@compiled
+def copy_net(n: NetArrays, m: NetArrays) -> None:
+    """Copy a netlist with its timing into other arrays of the same room."""
+    gates = n.size[0]
+    nets = n.size[1] + gates
+    m.size[:] = n.size
+    m.cell[:gates] = n.cell[:gates]
+    m.fanin[:gates] = n.fanin[:gates]
+    m.order[:gates] = n.order[:gates]
+    m.position[:gates] = n.position[:gates]
+    m.head[:nets] = n.head[:nets]
+    m.following[: 8 * gates] = n.following[: 8 * gates]
+    m.outputs[:] = n.outputs
+    m.outside[:nets] = n.outside[:nets]
+    m.load[:nets] = n.load[:nets]
+    m.arrival[:nets] = n.arrival[:nets]
+    m.slew[:nets] = n.slew[:nets]
+    m.dirty[:gates] = n.dirty[:gates]
+    m.slot[:gates] = n.slot[:gates]
+    m.swapped[:gates] = n.swapped[:gates]
+    m.tried[:gates] = n.tried[:gates]
+
+
+@compiled
+def size_curve(
+    t: CellArrays,
+    chain: NetArrays,
+    work: NetArrays,
+    targets: Floats,
+    effort: int,
+    delays: Floats,
+    areas: Floats,
+) -> None:
+    """Size a linked netlist in smallest cells for every target.
+
+    One chain of changes goes from the smallest to the fastest netlist; at each target a copy of it
+    is cleaned of what the target does not need. So no point depends on the other targets.
+
+    Args:
+        t: The cells.
+        chain: The netlist, not timed yet; it ends as fast as the tightest target needs.
+        work: Arrays with as much room; holds the netlist of the tightest target at the end.
+        targets: [K] delays in ps, in any order.
+        effort: 0 to 2.
+        delays: [K] filled with the delays reached in ps.
+        areas: [K] filled with areas in um2.
+    """
+    path = np.zeros((4, MAX_PATH), dtype=np.int32)
+    sinks = np.zeros(chain.cell.shape[0], dtype=np.int32)
+    clock = np.ones(1, dtype=np.int64)
+    chain.tried[:] = 0
+    chain.dirty[:] = 0
+    time_fully(t, chain)
+    orient(t, chain)
+    for k in np.argsort(targets)[::-1]:
+        target = targets[k]
+        delay = fasten(t, chain, target, path, sinks, clock)
+        copy_net(chain, work)
+        if delay <= target:
+            delay = recover(t, work, target, 1 if effort == 0 else 4)
+        delays[k] = delay
+        areas[k] = area_of(t, work)
