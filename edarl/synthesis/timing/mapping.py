@@ -278,6 +278,7 @@ def _signal(
 @inlined
 def sized(families: Ints, function: int, size: Longs) -> int:
     """Give the cell of a function in a drive strength, or its strongest."""
+    size = min(size, families.shape[1] - 1)
     while families[function, size] < 0:
         size -= 1
     return families[function, size]
@@ -295,8 +296,8 @@ def _settle(state: AdderState, families: Ints, s: Scratch, n: NetArrays) -> None
     total = gates
     for gate in range(gates):
         slot = slots[gate]
-        exchanged[gate] = swapped[slot]
-        if swapped[slot]:
+        exchanged[gate] = swapped[slot] and fanin[gate, 1] >= 0
+        if exchanged[gate]:
             first = fanin[gate, 0]
             fanin[gate, 0] = fanin[gate, 1]
             fanin[gate, 1] = first
