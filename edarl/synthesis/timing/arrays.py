@@ -33,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 MAX_PINS = 8
 """The most input pins that a cell may have; a power of two, so that sinks come apart by shifts."""
 
+_RISE_TO_RISE, _FALL_TO_RISE = 0, 2
+"""Two values of `Tables.arc_edges`."""
+
 
 class CellArrays(NamedTuple):
     """A library's cells as the compiled code reads them.
@@ -92,9 +95,41 @@ def _without_padding(t: Tables) -> Tables:
     return t._replace(slew_axis=slew_axis, load_axis=load_axis, values=values)
 
 
-def cell_arrays(timing: TimingLibrary) -> CellArrays:
-    """Give a library as the compiled code reads it."""
-    t = _without_padding(timing.tables)
+def _merged(t: Tables) -> Tables:
+    """Merge each pin's arcs as ABC does.
+
+    ABC knows one arc per input pin: the sense is that of the pin's first timing group, and each
+    table has the largest value of all groups at every breakpoint. So where conditional groups are
+    of both senses, as those of an XOR, an output edge waits for the wrong input edge.
+    """
+    starts, edges, values = [0], [], []
+    for key in range(len(t.arc_start) - 1):
+        own = slice(t.arc_start[key], t.arc_start[key + 1])
+        order, grids = t.arc_edges[own].tolist(), t.values[own]
+        # Arcs stand in the order of their groups: a rising output first, the same edge first.
+        both = order[:2] == [_RISE_TO_RISE, _FALL_TO_RISE] and np.array_equal(grids[0], grids[1])
+        for out in (0, 1) if order else ():
+            largest = grids[[edge & 1 == out for edge in order]].max(axis=0)
+            follows = order[0] == _RISE_TO_RISE
+            for before in (0, 1) if both else (out if follows else 1 - out,):
+                edges.append(2 * before + out)
+                values.append(largest)
+        starts.append(len(edges))
+    return t._replace(
+        arc_start=np.array(starts), arc_edges=np.array(edges), values=np.array(values)
+    )
+
+
+def cell_arrays(timing: TimingLibrary, *, as_abc: bool = False) -> CellArrays:
+    """Give a library as the compiled code reads it.
+
+    Args:
+        timing: The library.
+        as_abc: Merge conditional arcs as ABC does, so that delays are those that ABC reports
+            instead of those of OpenSTA; they differ by up to some percent where cells have
+            conditional arcs.
+    """
+    t = _without_padding(_merged(timing.tables) if as_abc else timing.tables)
     cells, pins = t.cap.shape[:2]
     order: list[int] = []
     starts = [0]

@@ -103,7 +103,7 @@ class Bench:
         return to_mapped(arrays, self.timing, circuit)
 
     def is_right(self, netlist: MappedNetlist, circuit: Circuit, *, vectors: int = 200) -> bool:
-        """Say whether a netlist computes its circuit: all inputs up to 14 bits, else random ones."""
+        """Say whether a netlist is its circuit: all inputs are tried up to 14 bits, else some."""
         found = counterexample(netlist, circuit, cells=self.functions, vectors=vectors)
         return found is None
 
