@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from edarl.errors import NetlistError
 from edarl.hdl.netlist import FUNCTIONS, Instance, MappedNetlist, Netlist, port_bits
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import Circuit, Port
-from edarl.synthesis.timing.arrays import NetArrays, allocate
+from edarl.synthesis.timing.arrays import MAX_PINS, NetArrays, allocate
 from edarl.synthesis.timing.tables import TimingLibrary
 
 __all__ = ["FUNCTION_INDEX", "driver_cell", "from_gates", "from_mapped", "to_mapped"]
@@ -32,8 +34,9 @@ def from_mapped(
         spare: Gates to leave room for.
 
     Raises:
-        NetlistError: A cell is not in the library or has no tables, a pin is not connected, a net
-            has no driver or two, an output is a constant, or the cells form a loop.
+        NetlistError: A cell is not in the library, has no tables or too many inputs, a pin is not
+            connected, a net has no driver or two, an output is a constant, or the cells form a
+            loop.
     """
     inputs = _port_nets(netlist.ports, "input")
     outputs = _port_nets(netlist.ports, "output")
@@ -44,6 +47,15 @@ def from_mapped(
             f"for: {', '.join(unknown)}"
         )
     tables = timing.tables
+    wide = sorted(
+        {entry.cell for entry in netlist.instances}
+        & {timing.cells[cell] for cell in np.flatnonzero(tables.inputs > MAX_PINS).tolist()}
+    )
+    if wide:
+        raise NetlistError(
+            f"netlist {netlist.name} has cells of more inputs than the {MAX_PINS} that the timer "
+            f"takes: {', '.join(wide)}"
+        )
     count = len(netlist.instances)
     arrays = allocate(
         count + spare,

@@ -96,7 +96,7 @@ def test_delays_are_those_of_opensta_to_a_hundredth_of_a_picosecond(
     assert cells - bench.functions.keys(), "remapped netlists have cells of other functions too"
     expected = OpenSta(bench.library, bench.constraint).delays(netlists)
     found = [bench.delay(netlist) for netlist in netlists]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.002)
 
 
 @pytest.mark.parametrize("driver", ["INV_X1", "INV_X8", "BUF_X4", "CLKBUF_X1", "NAND2_X1"])
@@ -110,7 +110,7 @@ def test_any_cell_may_drive_the_inputs(nangate: Bench, driver: str) -> None:
     ]
     expected = OpenSta(nangate.library, constraint).delays(netlists)
     found = [bench.delay(netlist) for netlist in netlists]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.002)
 
 
 @pytest.mark.parametrize("load_ff", [0.0, 1.0, 400.0])
@@ -126,7 +126,7 @@ def test_loads_far_outside_the_tables_are_extrapolated_as_opensta_does(
     ]
     expected = OpenSta(nangate.library, constraint).delays(netlists)
     found = [bench.delay(netlist) for netlist in netlists]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.002)
 
 
 # ---------------------------------------------------------------- ABC
