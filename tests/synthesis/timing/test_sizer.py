@@ -1,0 +1,339 @@
+"""The sizer: its figures are those of the netlists it gives, and these are the circuits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edarl.errors import ConfigError, NetlistError
+from edarl.hdl.blif import bind
+from edarl.hdl.mapping import map_direct
+from edarl.hdl.verilog import mapped_verilog
+from edarl.metrics import Constraint
+from edarl.prefix.circuits import KINDS, Circuit
+from edarl.prefix.design import Design
+from edarl.prefix.structures import structure
+from edarl.synthesis.opensta import OpenSta
+from edarl.synthesis.prove import prove_many
+from edarl.synthesis.timing.netlist import FUNCTION_INDEX
+from edarl.synthesis.timing.sizer import EFFORTS, Effort, Sizer
+from tests.hdl.designs import random_design
+from tests.synthesis.timing.support import Bench, random_adder
+from tests.tools import require_tool
+
+ROOT = Path(__file__).resolve().parents[3]
+RELAXED_PS = 1e6
+LIBRARIES = ["nangate", "osu", "sky"]
+
+
+def sizer(bench: Bench, effort: Effort = "normal") -> Sizer:
+    return Sizer(bench.library, bench.constraint, effort=effort)
+
+
+def shares(bench: Bench, design: Design, *factors: float) -> list[float]:
+    """Give targets as shares of the delay that the design has in smallest cells."""
+    relaxed = sizer(bench).curve(design, [RELAXED_PS])[0].delay_ps
+    return [factor * relaxed for factor in factors]
+
+
+def smallest_area(bench: Bench, design: Design) -> float:
+    """Give the area of the direct mapping in the smallest cell of each function."""
+    tables, families = bench.timing.tables, bench.timing.families
+    least = [min(float(tables.area[cell]) for cell in family) for family in families]
+    return sum(least[FUNCTION_INDEX[gate.function]] for gate in map_direct(design).gates)
+
+
+def regular(name: str, width: int, mode: str = "xor") -> Design:
+    return Design.of(structure(name, width), Circuit("adder", width), mode)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- figures
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_figures_are_those_of_the_emitted_netlists_and_of_opensta(
+    name: str, effort: Effort, request: pytest.FixtureRequest
+) -> None:
+    require_tool("sta")
+    bench: Bench = request.getfixturevalue(name)
+    of = sizer(bench, effort)
+    netlists, points = [], []
+    designs = [regular("sklansky", 16), regular("brent_kung", 24, "or"), random_adder(8, Random(1))]
+    designs += [random_design(Circuit("priority_encoder", 9), Random(2))]
+    for design in designs:
+        for target_ps in shares(bench, design, 0.5, 0.7, 0.9, 10):
+            (point,) = of.curve(design, [target_ps])
+            netlist = of.netlist(design, target_ps)
+            assert point.target_ps == target_ps
+            assert bench.delay(netlist) == pytest.approx(point.delay_ps, abs=1e-6)
+            assert bench.area(netlist) == pytest.approx(point.area_um2, abs=1e-6)
+            netlists.append(netlist)
+            points.append(point)
+    found = [point.delay_ps for point in points]
+    expected = OpenSta(bench.library, bench.constraint).delays(netlists)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", ["small", *LIBRARIES])
+def test_a_target_is_met_or_out_of_reach(
+    name: str, effort: Effort, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    for seed in range(4):
+        design = random_adder(6 + 2 * seed, Random(seed))
+        targets = shares(bench, design, 1.01, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.01)
+        points = sizer(bench, effort).curve(design, targets)
+        met = [point.delay_ps <= point.target_ps for point in points]
+        assert met[0]
+        assert not met[-1]
+        assert met == sorted(met, reverse=True), "reached again below a target that was not"
+        for point in points:
+            assert point.area_um2 >= smallest_area(bench, design) - 1e-6
+            assert 0 < point.delay_ps <= points[0].target_ps
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", ["small", *LIBRARIES])
+def test_a_relaxed_target_gives_the_smallest_cells(
+    name: str, effort: Effort, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    for seed, kind in enumerate(sorted(KINDS)):
+        design = random_design(Circuit(kind, 9), Random(seed))
+        (point,) = sizer(bench, effort).curve(design, [RELAXED_PS])
+        assert point.area_um2 == pytest.approx(smallest_area(bench, design), abs=1e-6)
+
+
+def test_the_fastest_netlists_are_faster_and_larger_than_the_smallest(nangate: Bench) -> None:
+    for name in ("sklansky", "kogge_stone", "brent_kung"):
+        design = regular(name, 32)
+        fast, relaxed = sizer(nangate).curve(design, [1.0, RELAXED_PS])
+        direct = bind(map_direct(design), nangate.library.bindings)
+        assert fast.delay_ps < 0.93 * relaxed.delay_ps
+        assert relaxed.delay_ps <= nangate.delay(direct) + 1e-9
+        assert relaxed.area_um2 < fast.area_um2 < 3 * relaxed.area_um2
+
+
+# ---------------------------------------------------------------- one answer
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", ["small", "nangate"])
+def test_a_point_does_not_depend_on_what_else_is_asked(
+    name: str, effort: Effort, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    of = sizer(bench, effort)
+    for seed in range(5):
+        random = Random(seed)
+        design = random_adder(random.randint(3, 16), random)
+        targets = shares(bench, design, 0.95, 0.8, 0.65, 0.5, 0.45, 0.4, 0.3, 0.2, 0.1)
+        random.shuffle(targets)
+        together = of.curve(design, targets)
+        assert [point.target_ps for point in together] == targets
+        alone = [of.curve(design, [target])[0] for target in targets]
+        assert list(together) == alone
+        pair = of.curve(design, [targets[0], targets[1], targets[0]])
+        assert list(pair) == [alone[0], alone[1], alone[0]]
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_the_same_question_has_the_same_answer_to_the_byte(nangate: Bench, effort: Effort) -> None:
+    for seed in range(3):
+        design = random_adder(12, Random(seed))
+        target = shares(nangate, design, 0.6)[0]
+        texts = {mapped_verilog(sizer(nangate, effort).netlist(design, target)) for _ in range(3)}
+        assert len(texts) == 1
+        assert sizer(nangate, effort).curve(design, [target]) == (
+            sizer(nangate, effort).curve(design, [target])
+        )
+
+
+def test_threads_give_what_one_thread_gives(nangate: Bench) -> None:
+    of = sizer(nangate)
+    designs = [random_adder(4 + seed % 20, Random(seed)) for seed in range(24)]
+    designs += [random_design(Circuit("comparator", 10), Random(seed)) for seed in range(8)]
+    targets = [150.0, 250.0, 400.0, 800.0]
+    expected = [of.curve(design, targets) for design in designs]
+    for workers in (2, 6):
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [pool.submit(of.curve, design, targets) for _ in range(3) for design in designs]
+            assert [job.result() for job in jobs] == 3 * expected
+
+
+def test_no_target_gives_no_point(small: Bench) -> None:
+    assert sizer(small).curve(regular("ripple", 4), []) == ()
+
+
+# ---------------------------------------------------------------- proofs
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_emitted_netlist_is_proven(nangate: Bench, kind: str) -> None:
+    entry = KINDS[kind]
+    circuit = Circuit(
+        kind, 11, carry_in=entry.carry_in is not None, carry_out=entry.carry_out is not None
+    )
+    texts = []
+    for seed, effort in enumerate(EFFORTS):
+        design = random_design(circuit, Random(seed))
+        texts += [
+            mapped_verilog(sizer(nangate, effort).netlist(design, target))
+            for target in shares(nangate, design, 0.1, 0.6, 0.9)
+        ]
+    proofs = prove_many(texts, circuit, library=nangate.library)
+    assert [proof.verdict for proof in proofs] == ["proven"] * len(texts)
+
+
+@pytest.mark.parametrize("name", ["osu", "sky"])
+def test_adders_of_other_libraries_are_proven(name: str, request: pytest.FixtureRequest) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    circuit = Circuit("adder", 16, carry_in=True, carry_out=True)
+    design = Design(structure("sklansky", 17), circuit, 0b10110)
+    texts = [
+        mapped_verilog(sizer(bench, effort).netlist(design, target))
+        for effort in EFFORTS
+        for target in shares(bench, design, 0.1, 0.7)
+    ]
+    proofs = prove_many(texts, circuit, library=bench.library)
+    assert [proof.verdict for proof in proofs] == ["proven"] * len(texts)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@given(seed=st.integers(0, 2**32), share=st.floats(0.05, 1.1))
+@settings(max_examples=25)
+def test_small_adders_stay_adders_at_any_target(
+    small: Bench, effort: Effort, seed: int, share: float
+) -> None:
+    random = Random(seed)
+    design = random_adder(random.randint(2, 6), random)
+    (target,) = shares(small, design, share)
+    netlist = sizer(small, effort).netlist(design, target)
+    assert small.is_right(netlist, design.circuit)
+    (point,) = sizer(small, effort).curve(design, [target])
+    assert small.delay(netlist) == pytest.approx(point.delay_ps, abs=1e-6)
+
+
+# ---------------------------------------------------------------- room
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", ["kogge_stone", "sklansky", "ripple"])
+def test_128_bits_are_sized_to_their_fastest_and_still_add(
+    nangate: Bench, name: str, effort: Effort
+) -> None:
+    design = regular(name, 128, "or")
+    of = sizer(nangate, effort)
+    fast, relaxed = of.curve(design, [1.0, RELAXED_PS])
+    assert fast.delay_ps < relaxed.delay_ps
+    netlist = of.netlist(design, 1.0)
+    assert nangate.delay(netlist) == pytest.approx(fast.delay_ps, abs=1e-6)
+    assert nangate.is_right(netlist, design.circuit, vectors=100)
+
+
+def test_a_path_longer_than_what_is_followed_is_still_sized(nangate: Bench) -> None:
+    design = regular("ripple", 256)
+    (point,) = sizer(nangate, "quick").curve(design, [1.0])
+    (relaxed,) = sizer(nangate, "quick").curve(design, [RELAXED_PS])
+    assert point.delay_ps < 0.9 * relaxed.delay_ps
+
+
+STRICT = '''
+"""Run the sizer uncompiled on arrays that refuse indices outside of them, negative ones too."""
+import sys
+import numpy as np
+from edarl.hdl.mapping import map_direct
+from edarl.metrics import Constraint
+from edarl.prefix.circuits import Circuit
+from edarl.prefix.design import Design
+from edarl.prefix.structures import structure
+from edarl.synthesis.library import load_library
+from edarl.synthesis.timing import arrays, mapping, netlist, sizer, sizing, timer
+
+reads = 0
+
+class Strict(np.ndarray):
+    """An array without indices from the end."""
+
+    def check(self, key):
+        global reads
+        reads += 1
+        for part in key if isinstance(key, tuple) else (key,):
+            if isinstance(part, (int, np.integer)) and part < 0:
+                raise IndexError(f"index {key}")
+
+    def __getitem__(self, key):
+        self.check(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key, value):
+        self.check(key)
+        super().__setitem__(key, value)
+
+def strict(record):
+    return type(record)(*(array.view(Strict) for array in record))
+
+for module in (mapping, netlist, sizer):
+    module.allocate = lambda *a, **k: strict(arrays.allocate(*a, **k))
+mapping.scratch_for = lambda *a, inner=mapping.scratch_for: strict(inner(*a))
+sizer.adder_state = lambda design: strict(mapping.adder_state(design))
+sizer.cell_arrays = lambda timing: strict(arrays.cell_arrays(timing))
+
+library = load_library(sys.argv[1])
+constraint = Constraint("BUFT", 20.0)
+for effort in sizer.EFFORTS:
+    of = sizer.Sizer(library, constraint, effort=effort)
+    for kind, name, width in (("adder", "sklansky", 4), ("adder", "kogge_stone", 5),
+                              ("priority_encoder", "sklansky", 5)):
+        circuit = Circuit(kind, width, carry_in=kind == "adder", carry_out=True)
+        design = Design.of(structure(name, circuit.leaves), circuit, "or")
+        points = of.curve(design, [1.0, 150.0, 1e6])
+        print(effort, kind, name, *(f"{p.delay_ps:.6f} {p.area_um2:.6f}" for p in points))
+print("reads", reads)
+'''
+
+
+def test_no_index_leaves_its_array(small: Bench, tmp_path: Path) -> None:
+    # Compiled code does not check indices, so the same functions run here as plain Python.
+    script = tmp_path / "strict.py"
+    script.write_text(STRICT)
+    command = [sys.executable, "-W", "error", str(script), str(small.library.liberty_path)]
+    outputs = []
+    for disabled in ("1", "0"):
+        environment = {**os.environ, "NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, check=False, env=environment
+        )
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        outputs.append(ran.stdout.splitlines())
+    assert outputs[0][:-1] == outputs[1][:-1]
+    assert int(outputs[0][-1].split()[1]) > 100_000
+
+
+# ---------------------------------------------------------------- errors
+
+
+def test_an_unknown_effort_is_refused(small: Bench) -> None:
+    assert get_args(Effort) == EFFORTS
+    with pytest.raises(ConfigError) as caught:
+        Sizer(small.library, small.constraint, effort="extreme")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "`effort` should be one of quick, normal, thorough, actual value: 'extreme'"
+    )
+
+
+def test_a_driver_without_timing_is_refused(small: Bench) -> None:
+    with pytest.raises(NetlistError, match="has no timing for the driver BUFT9"):
+        Sizer(small.library, Constraint("BUFT9", 1.0))
