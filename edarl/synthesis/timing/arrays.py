@@ -17,6 +17,7 @@ from edarl.synthesis.timing.tables import Tables, TimingLibrary
 __all__ = [
     "MAX_PINS",
     "CellArrays",
+    "Flags",
     "Floats",
     "Ints",
     "Longs",
@@ -28,6 +29,7 @@ __all__ = [
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 MAX_PINS = 8
@@ -175,7 +177,7 @@ class NetArrays(NamedTuple):
     """One netlist with its timing; the compiled code changes the arrays in place.
 
     Attributes:
-        size: [3] number of gates, of primary inputs, of primary outputs.
+        size: [4] number of gates, of primary inputs, of primary outputs, of slots.
         cell: [G] library cell of each gate.
         fanin: [G, P] net on each input pin.
         order: [G] gates, drivers before users.
@@ -191,7 +193,8 @@ class NetArrays(NamedTuple):
         slew: [N, 2] largest rising and falling slew in ps.
         required: [N, 2] latest allowed rising and falling arrival in ps.
         dirty: [G] scratch of the incremental timer: positions that wait.
-        slot: [G] name of each gate that outlives the netlist, -1 for none.
+        slot: [G] name of each gate that outlives the netlist; with the number of slots added it
+            names the buffer behind that gate.
         swapped: [G] whether the first two inputs are exchanged.
         tried: [G, 2] until when exchanging inputs, or buffering the output, is not tried again.
     """
@@ -213,7 +216,7 @@ class NetArrays(NamedTuple):
     required: Floats
     dirty: npt.NDArray[np.uint8]
     slot: Ints
-    swapped: npt.NDArray[np.bool_]
+    swapped: Flags
     tried: Ints
 
 
@@ -223,7 +226,7 @@ def allocate(
     """Give an empty netlist with room for ``gates`` gates."""
     nets = inputs + gates
     return NetArrays(
-        size=np.array([0, inputs, outputs], dtype=np.int64),
+        size=np.array([0, inputs, outputs, 0], dtype=np.int64),
         cell=np.zeros(gates, dtype=np.int32),
         fanin=np.full((gates, pins), -1, dtype=np.int32),
         order=np.zeros(gates, dtype=np.int32),

@@ -1,12 +1,16 @@
 """How functions of the timer are compiled: on first use, cached on disk, free of Python objects.
 
 Compiled code is kept beside the package, or in the user's cache folder when that is not writable,
-so only the very first call of a function on a machine takes seconds.
+so only the very first call of a function on a machine takes seconds. What is kept belongs to the
+sources of the whole room: numba alone looks only at the file that a function is in, and would go on
+using old code of the functions that it calls.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -18,10 +22,14 @@ _F = TypeVar("_F", bound=Callable[..., Any])  # Any: whatever the function takes
 U = numba.uint64
 """Indices are cast to unsigned in hot loops: signed ones are tested for being negative."""
 
+_HERE = Path(__file__).parent
+_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py"))))
+_CACHE = str(_HERE / "__pycache__" / f"compiled-{_SOURCES.hexdigest()[:16]}")
+
 
 def compiled(function: _F) -> _F:
     """Compile a function; it releases the interpreter lock and divides as numpy does."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[return-value]  # it is called in the same way
+    return _compile(function, "never")
 
 
 def inlined(function: _F) -> _F:
@@ -29,4 +37,13 @@ def inlined(function: _F) -> _F:
 
     A call passes each array of a tuple by value, which costs more than timing a gate.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")(function)  # type: ignore[return-value]  # it is called in the same way
+    return _compile(function, "always")
+
+
+def _compile(function: _F, inline: str) -> _F:
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = before or _CACHE
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy", inline=inline)(function)  # type: ignore[return-value]  # it is called in the same way
+    finally:
+        numba.config.CACHE_DIR = before

@@ -356,6 +356,7 @@ def build_adder(state: AdderState, families: Ints, s: Scratch, n: NetArrays) -> 
     )
     load = n.output_load[0]
     size[0] = 0
+    size[3] = state.swapped.shape[0]
     nets[:] = -1
     half_sums[:] = -1
     if carry_in:

@@ -155,7 +155,8 @@ def _finish(
     """Set the outputs and put the gates in order."""
     if -1 in outputs:
         raise NetlistError(f"every output of {name} should be driven by a cell")
-    arrays.size[0] = count
+    arrays.size[0] = arrays.size[3] = count
+    arrays.slot[:count] = range(count)
     arrays.outputs[:] = outputs
     for net in outputs:
         arrays.outside[net] += constraint.load_ff

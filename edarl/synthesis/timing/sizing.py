@@ -22,6 +22,7 @@ from edarl.synthesis.timing.timer import (
     link_sinks,
     load_net,
     lookup,
+    mark_sinks,
     require,
     resized,
     slack,
@@ -234,7 +235,7 @@ def add_buffer(t: CellArrays, n: NetArrays, net: int, cell: int, sinks: Ints, co
     n.size[0] = gate + 1
     n.cell[gate] = cell
     n.fanin[gate, :] = -1
-    n.slot[gate] = -1
+    n.slot[gate] = n.size[3] + n.slot[net - inputs]
     n.swapped[gate] = False
     n.tried[gate, :] = 0
     n.dirty[gate] = 0
@@ -281,8 +282,8 @@ def drop_buffer(t: CellArrays, n: NetArrays, gate: int) -> float:
     if net >= inputs:
         first = n.position[net - inputs]
         n.dirty[first] = 1
-    else:
-        time_input(t, n, net)
+    elif time_input(t, n, net):
+        mark_sinks(n, net)
     return time_incrementally(t, n, first)
 
 
@@ -299,9 +300,18 @@ def rename(t: CellArrays, n: NetArrays, old: int, new: int) -> None:
     n.order[n.position[new]] = new
     n.fanin[new, :] = -1
     for k in range(t.inputs[n.cell[old]]):
+        # The new sink takes the old one's place: loads are added up in the order of the list.
         net = n.fanin[old, k]
-        unlink(n, net, 8 * old + k)
-        link(n, net, 8 * new + k)
+        before, after = 8 * old + k, 8 * new + k
+        n.following[after] = n.following[before]
+        n.fanin[new, k] = net
+        if n.head[net] == before:
+            n.head[net] = after
+        else:
+            sink = n.head[net]
+            while n.following[sink] != before:
+                sink = n.following[sink]
+            n.following[sink] = after
     n.head[inputs + new] = n.head[inputs + old]
     sink = n.head[inputs + new]
     while sink >= 0:
@@ -388,8 +398,48 @@ def side_sinks(
 
 
 @compiled
+def buffer_of(n: NetArrays, net: int) -> int:
+    """Give the buffer that sizing put on a net, -1 for none."""
+    slots = n.size[3]
+    sink = n.head[net]
+    while sink >= 0:
+        if n.slot[sink >> 3] >= slots:
+            return sink >> 3
+        sink = n.following[sink]
+    return -1
+
+
+@compiled
+def move_sinks(t: CellArrays, n: NetArrays, net: int, to: int, sinks: Ints, count: int) -> float:
+    """Move sinks from a net to another that carries the same signal; give the delay."""
+    inputs = n.size[1]
+    first = n.cell.shape[0]
+    for k in range(count):
+        unlink(n, net, sinks[k])
+        link(n, to, sinks[k])
+        place = n.position[sinks[k] >> 3]
+        n.dirty[place] = 1
+        first = min(first, place)
+    for changed in (net, to):
+        load_net(t, n, changed)
+        if changed >= inputs:
+            place = n.position[changed - inputs]
+            n.dirty[place] = 1
+            first = min(first, place)
+        elif time_input(t, n, changed):
+            first = min(first, mark_sinks(n, changed))
+    return time_incrementally(t, n, first)
+
+
+@compiled
 def fasten(
-    t: CellArrays, n: NetArrays, target: float, path: Ints, sinks: Ints, clock: Longs
+    t: CellArrays,
+    n: NetArrays,
+    target: float,
+    limits: Floats,
+    path: Ints,
+    sinks: Ints,
+    clock: Longs,
 ) -> float:
     """Make a timed netlist faster until it meets a delay or nothing helps; give its delay in ps.
 
@@ -397,6 +447,8 @@ def fasten(
         t: The cells.
         n: The netlist, timed.
         target: The delay to reach in ps.
+        limits: [3] area in um2 and number of changes at which to give up; 1 where a gate may have
+            one buffer only and a buffer none, as slots can tell.
         path: Scratch, [4, L].
         sinks: Scratch, [K].
         clock: [1] counts changes, over several calls for the same netlist.
@@ -405,7 +457,10 @@ def fasten(
     delay = circuit_delay(n)
     buffer = t.family[1, 0]
     stuck = -1
-    while delay > target:
+    area = area_of(t, n)
+    changes = 0
+    while delay > target and area <= limits[0] and changes < limits[1]:
+        changes += 1
         length = slowest_path(t, n, path)
         best = 0.0
         best_kind = best_at = best_value = -1
@@ -428,7 +483,12 @@ def fasten(
                         best, best_kind, best_at, best_value = ratio, 0, i, larger
             # Sinks beside the path: what would they weigh less behind the smallest buffer?
             net = inputs + gate
-            if i > 0 and n.size[0] < n.cell.shape[0] and clock[0] > n.tried[gate, 1]:
+            if (
+                i > 0
+                and n.size[0] < n.cell.shape[0]
+                and clock[0] > n.tried[gate, 1]
+                and (limits[2] == 0.0 or n.slot[gate] < n.size[3])
+            ):
                 keep = 8 * path[0, i - 1] + path[1, i - 1]
                 keep_gate = path[0, i - 1]
                 edge, falls = path[3, i], path[2, i]
@@ -455,6 +515,7 @@ def fasten(
             continue
         gate = path[0, best_at]
         if best_kind == 0:
+            area += t.area[best_value] - t.area[n.cell[gate]]
             delay = set_cell(t, n, gate, best_value)
             clock[0] += 1
         elif best_kind == 1:
@@ -475,18 +536,64 @@ def fasten(
             )
             count, weight = side_sinks(t, n, net, keep, 0.8 * wait, sinks)
             n.tried[gate, 1] = clock[0] + 40
-            if count > 0 and weight > t.cap[buffer, 0, 0]:
+            present = buffer_of(n, net) if limits[2] else -1
+            if present >= 0:
+                # The buffer itself stays where it is.
+                kept = 0
+                for k in range(count):
+                    if sinks[k] >> 3 != present:
+                        sinks[kept] = sinks[k]
+                        kept += 1
+                if kept > 0 and keep >> 3 != present:
+                    now = move_sinks(t, n, net, inputs + present, sinks, kept)
+                    if now > delay - 0.2:
+                        delay = move_sinks(t, n, inputs + present, net, sinks, kept)
+                    else:
+                        delay = now
+                        clock[0] += 1
+            elif count > 0 and weight > t.cap[buffer, 0, 0]:
                 now = add_buffer(t, n, net, buffer, sinks, count)
                 if now > delay - 0.2:
                     delay = drop_buffer(t, n, n.size[0] - 1)
                 else:
                     delay = now
+                    area += t.area[buffer]
                     clock[0] += 1
     return delay
 
 
 @compiled
-def recover(t: CellArrays, n: NetArrays, target: float, rounds: int) -> float:
+def shrink(t: CellArrays, n: NetArrays, gate: int, target: float, sinks: Ints) -> bool:
+    """Make a gate one size smaller, or drop a smallest buffer, if the delay allows it."""
+    c = n.cell[gate]
+    if t.rank[c] > 0:
+        if set_cell(t, n, gate, t.family[t.function[c], t.rank[c] - 1]) <= target:
+            return True
+        set_cell(t, n, gate, c)
+        return False
+    if n.slot[gate] < n.size[3]:
+        return False
+    net = n.fanin[gate, 0]
+    count = 0
+    sink = n.head[n.size[1] + gate]
+    while sink >= 0:
+        sinks[count] = sink
+        count += 1
+        sink = n.following[sink]
+    last = n.size[0] - 1
+    if drop_buffer(t, n, gate) <= target:
+        return True
+    for k in range(count):
+        if sinks[k] >> 3 == last:
+            sinks[k] = 8 * gate + (sinks[k] & 7)
+    if net == n.size[1] + last:
+        net = n.size[1] + gate
+    add_buffer(t, n, net, c, sinks, count)
+    return False
+
+
+@compiled
+def recover(t: CellArrays, n: NetArrays, target: float, rounds: int, sinks: Ints) -> float:
     """Take back what a delay does not need: sizes and buffers; give the delay.
 
     Args:
@@ -494,30 +601,24 @@ def recover(t: CellArrays, n: NetArrays, target: float, rounds: int) -> float:
         n: The netlist, timed and within the target.
         target: The delay to keep in ps.
         rounds: Most sweeps over the netlist.
+        sinks: Scratch, [K].
     """
     inputs = n.size[1]
-    delay = circuit_delay(n)
     for _ in range(rounds):
         changed = False
         require(t, n, target)
         gate = n.size[0] - 1
         while gate >= 0:
             c = n.cell[gate]
-            function = t.function[c]
-            if function == 1 and n.slot[gate] < 0:
-                pass
-            if function >= 0 and t.rank[c] > 0 and slack(n, inputs + gate) > 0.0:
-                now = set_cell(t, n, gate, t.family[function, t.rank[c] - 1])
-                if now > target:
-                    set_cell(t, n, gate, c)
-                else:
-                    delay = now
-                    changed = True
+            removable = t.rank[c] > 0 or n.slot[gate] >= n.size[3]
+            if removable and slack(n, inputs + gate) > 0.0 and shrink(t, n, gate, target, sinks):
+                changed = True
+                if gate < n.size[0] and n.cell[gate] != c:
                     continue
             gate -= 1
         if not changed:
             break
-    return delay
+    return circuit_delay(n)
 
 
 @compiled
@@ -570,15 +671,16 @@ def size_curve(
     path = np.zeros((4, MAX_PATH), dtype=np.int32)
     sinks = np.zeros(chain.cell.shape[0], dtype=np.int32)
     clock = np.ones(1, dtype=np.int64)
+    limits = np.array((np.inf, np.inf, 0.0))
     chain.tried[:] = 0
     chain.dirty[:] = 0
     time_fully(t, chain)
     orient(t, chain)
     for k in np.argsort(targets)[::-1]:
         target = targets[k]
-        delay = fasten(t, chain, target, path, sinks, clock)
+        delay = fasten(t, chain, target, limits, path, sinks, clock)
         copy_net(chain, work)
         if delay <= target:
-            delay = recover(t, work, target, 1 if effort == 0 else 4)
+            delay = recover(t, work, target, 1 if effort == 0 else 4, sinks)
         delays[k] = delay
         areas[k] = area_of(t, work)
