@@ -38,6 +38,7 @@ from edarl.synthesis.abc import AbcSession, parse_timing
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import emit_netlist
+from edarl.synthesis.flows import FLOWS
 from edarl.synthesis.yosys import run_yosys
 
 TARGETS_PS = {16: (245.0, 310.0), 32: (300.0, 345.0), 64: (375.0, 425.0)}
@@ -123,7 +124,7 @@ def best_regular(
         for mode in P_MODES
     ]
     constraint = library.constraint(driver_cell="BUF_X1", load_ff=10.0)
-    evaluator = AbcEvaluator(library, constraint, flow="best", targets_ps=targets)
+    evaluator = AbcEvaluator(library, constraint, flow="+".join(FLOWS), targets_ps=targets)
     try:
         evaluations = evaluator.evaluate([design for _, design in designs])
     finally:

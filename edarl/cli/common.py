@@ -18,7 +18,7 @@ from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.graph import MAX_TEXT_LENGTH, PrefixGraph
 from edarl.prefix.readers import read_graph
 from edarl.prefix.structures import structure
-from edarl.synthesis.flows import FLOWS
+from edarl.synthesis.flows import BEST, FLOW_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +35,7 @@ __all__ = [
     "Json",
     "LibraryName",
     "LoadFf",
+    "OptionalFlowName",
     "PModeName",
     "RunProgressBar",
     "Seed",
@@ -65,12 +66,13 @@ CarryOut = Annotated[
 LibraryName = Annotated[
     str, typer.Option("--library", "-l", help="Cell library: an installed name, or a Liberty file.")
 ]
-FlowName = Annotated[
-    str,
-    typer.Option(
-        "--flow", help=f"{', '.join(FLOWS)}, several joined with '+', or best for all of them."
-    ),
-]
+_FLOW = typer.Option(
+    "--flow",
+    help=f"{', '.join(name for name in FLOW_NAMES if name != BEST)}, several joined with '+', "
+    "or best: ABC's flows and sized.",
+)
+FlowName = Annotated[str, _FLOW]
+OptionalFlowName = Annotated[str | None, _FLOW]
 PModeName = Annotated[
     str, typer.Option("--p-mode", help="How bits form their propagate: xor, or, best (both).")
 ]

@@ -148,7 +148,9 @@ def _target(
     designs: list[Design],
     store: Path | None,
 ) -> Target:
+    from edarl.hdl.reader import read_mapped_verilog
     from edarl.runs.export import Target
+    from edarl.synthesis.confirm import Request
     from edarl.synthesis.spec import EvaluatorSpec
 
     loaded, constraint = EvaluatorSpec(library, (1.0,), flow, driver, load_ff).load()
@@ -156,7 +158,17 @@ def _target(
     if default_store(store).exists():
         with open_store(store, read_only=True) as opened:
             front = opened.front(designs[0].circuit, loaded.digest, constraint)
-        known = [point for point in front if point.design in designs]
+            # Their bytes are taken: not every netlist can be made again by a flow.
+            known = [
+                Request(
+                    point.design,
+                    point.flow,
+                    point.target_ps,
+                    read_mapped_verilog(opened.netlist(point.netlist_sha256)),
+                )
+                for point in front
+                if point.design in designs
+            ]
     return Target(loaded, constraint, delay_ps, flow, known)
 
 

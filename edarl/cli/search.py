@@ -62,7 +62,10 @@ def search(
     cout: CarryOut = True,
     library: LibraryName = "default",
     flow: Annotated[
-        str, typer.Option(help="Flow that is searched in; the front is sized in all of them.")
+        str,
+        typer.Option(
+            help="Flow that is searched in, such as sized, the fastest; the front is sized in all."
+        ),
     ] = "pinswap",
     p_mode: PModeName = "best",
     delays: Annotated[
@@ -77,7 +80,9 @@ def search(
     ] = "regular",
     driver: DriverCell = None,
     load_ff: LoadFf = None,
-    workers: Annotated[int, typer.Option(help="ABC processes that share a batch.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="ABC processes, or threads of flow sized, that share a batch.")
+    ] = 1,
     run_dir: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default a new one in edarl's home.")
     ] = None,

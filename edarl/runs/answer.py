@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from edarl.errors import EdarlError, EquivalenceError, ToolError
+from edarl.hdl.reader import read_mapped_verilog
 from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint, Evaluation, Point
 from edarl.objectives.iso_delay import iso_delay_cost
@@ -31,6 +32,7 @@ EFFORTS: Mapping[str, int] = {"lookup": 0, "quick": 500, "thorough": 6000}
 _SMALLEST_PS = 1.0e6
 _SEARCH_FLOW = "pinswap"
 _KNOWN_DESIGNS = 40
+_EARLIER = "an earlier run"
 _CONFIRMED = 4
 """How many of the best candidates are emitted: the figure of the emitted bytes decides."""
 
@@ -77,7 +79,8 @@ def find_design(
     """Find, emit, time and prove the smallest design that meets a delay.
 
     Candidates are the regular structures, the store's designs of this circuit (of any library),
-    and what a short annealing finds from there; each is sized in every flow.
+    and what a short annealing finds from there, each sized in every flow; and the netlists that
+    the store has for this library and constraint.
 
     Args:
         circuit: The circuit.
@@ -101,7 +104,6 @@ def find_design(
     origin = _known_designs(circuit, store)
     evaluator = spec.build()
     calls = 0
-    pool: list[tuple[Design, Point]] = []
     try:
         results = list(zip(origin, evaluator.evaluate(list(origin)), strict=True))
         cost = partial(iso_delay_cost, target_ps=target)
@@ -118,14 +120,21 @@ def find_design(
         evaluator.close()
     failures = [evaluation.failure for _, evaluation in results if evaluation.failed]
     calls += sum(evaluation.calls for _, evaluation in results)
-    pool = [(design, point) for design, evaluation in results for point in evaluation.points]
+    pool = [
+        (point, Request(design, point.flow, point.target_ps))
+        for design, evaluation in results
+        for point in evaluation.points
+    ]
     if not pool:
         raise ToolError(f"no candidate could be evaluated: {failures[:1]}")
     regular = [
         point.area_um2
-        for design, point in pool
-        if origin[design] in REGULAR and point.meets(target)
+        for point, request in pool
+        if origin[request.design] in REGULAR and point.meets(target)
     ]
+    if store is not None:
+        pool += _known_netlists(store, circuit, library.digest, constraint)
+        origin |= {request.design: origin.get(request.design, _EARLIER) for _, request in pool}
     confirmed = _confirm_best(pool, target, library_confirmer=Confirmer(library, constraint))
     structural = structural_verilog(confirmed.design)
     structural_proof = prove_verilog(structural, circuit)
@@ -158,8 +167,26 @@ def _known_designs(circuit: Circuit, store: Store | None) -> dict[Design, str]:
             known.setdefault(Design.of(graph, circuit, p_mode), name)
     if store is not None:
         for design in store.starts(circuit, _KNOWN_DESIGNS):
-            known.setdefault(design, "an earlier run")
+            known.setdefault(design, _EARLIER)
     return known
+
+
+def _known_netlists(
+    store: Store, circuit: Circuit, library_digest: str, constraint: Constraint
+) -> list[tuple[Point, Request]]:
+    """Give the netlists on the store's front as they are: no flow may make them again."""
+    return [
+        (
+            Point(found.target_ps, found.delay_ps, found.area_um2, found.flow),
+            Request(
+                found.design,
+                found.flow,
+                found.target_ps,
+                read_mapped_verilog(store.netlist(found.netlist_sha256)),
+            ),
+        )
+        for found in store.front(circuit, library_digest, constraint)
+    ]
 
 
 def _anneal(
@@ -250,18 +277,15 @@ def _most_promising(
 
 
 def _confirm_best(
-    pool: list[tuple[Design, Point]], target: float, *, library_confirmer: Confirmer
+    pool: list[tuple[Point, Request]], target: float, *, library_confirmer: Confirmer
 ) -> Confirmed:
     """Emit and prove the most promising candidates; give the best by its own figures.
 
     Candidates that miss the delay are not tried, unless all do: then the fastest is.
     """
-    ranked = sorted(pool, key=lambda entry: _rank(entry[1], target))
-    meeting = [entry for entry in ranked if entry[1].meets(target)]
-    candidates = [
-        Request(design, point.flow, point.target_ps)
-        for design, point in (meeting[: 3 * _CONFIRMED] or ranked[:1])
-    ]
+    ranked = sorted(pool, key=lambda entry: _rank(entry[0], target))
+    meeting = [entry for entry in ranked if entry[0].meets(target)]
+    candidates = [request for _, request in (meeting[: 3 * _CONFIRMED] or ranked[:1])]
     reasons: list[EdarlError] = []
     confirmed: list[Confirmed] = []
     with library_confirmer as confirmer:

@@ -57,7 +57,9 @@ class RunConfig(BaseModel):
     starts: Literal["regular", "scratch"] = Field(
         "regular", description="Begin from all regular structures, or from ripple and Sklansky."
     )
-    workers: int = Field(1, ge=1, le=256, description="ABC processes that share a batch.")
+    workers: int = Field(
+        1, ge=1, le=256, description="ABC processes, or threads of flow sized, that share a batch."
+    )
     confirm: bool = Field(True, description="Whether to emit, time and prove the front at the end.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between saved states.")
     dqn: DqnConfig = Field(DqnConfig(), description="Settings of the agent.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -10,7 +10,6 @@ import structlog
 from edarl.errors import EdarlError
 from edarl.metrics import Constraint
 from edarl.prefix.design import Design
-from edarl.runs.archive import Found
 from edarl.store import LibraryRef, Store
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
@@ -22,7 +21,7 @@ log = structlog.get_logger()
 
 
 def confirm_front(
-    front: list[Found],
+    front: Sequence[Request],
     library: CellLibrary,
     constraint: Constraint,
     *,
@@ -32,8 +31,15 @@ def confirm_front(
 ) -> tuple[Confirmed, ...]:
     """Emit, time and prove the points of a front; store what is proven.
 
-    A point that cannot be confirmed is logged and left out. ``run_of`` says which run of the store
-    a design is credited to.
+    A point that cannot be confirmed is logged and left out.
+
+    Args:
+        front: The points, each as the flow that makes its netlist, or with the netlist itself.
+        library: The cell library.
+        constraint: Driver and load.
+        store: Where the proven netlists go; None keeps them nowhere.
+        run_of: Says which run of the store a design is credited to.
+        on_design: Told how many netlists have been emitted and timed so far.
 
     Returns:
         The confirmed netlists that no other one beats, by rising delay.
@@ -44,11 +50,7 @@ def confirm_front(
         log.error("not confirmed", design=request.design.digest, reason=str(error))
 
     with Confirmer(library, constraint) as confirmer:
-        confirmed = confirmer.confirm_all(
-            [Request(found.design, found.point.flow, found.point.target_ps) for found in front],
-            on_failure=on_failure,
-            on_emitted=on_design,
-        )
+        confirmed = confirmer.confirm_all(front, on_failure=on_failure, on_emitted=on_design)
     for entry in confirmed:
         if entry.sta_disagrees:
             log.warning(

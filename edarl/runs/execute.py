@@ -25,9 +25,9 @@ from edarl.runs.directory import RunDirectory, machine_name, versions
 from edarl.runs.problem import evaluator_spec, run_frame
 from edarl.runs.results import RunProgress, RunResult
 from edarl.store import Store
-from edarl.synthesis.confirm import Confirmed
+from edarl.synthesis.confirm import Confirmed, Request
 from edarl.synthesis.evaluator import Evaluator
-from edarl.synthesis.flows import BEST
+from edarl.synthesis.flows import BEST, timer_for
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
 __all__ = ["Run"]
@@ -147,10 +147,11 @@ class Run:
         """Size the front's designs in every flow at every target, then confirm the best.
 
         A run that began from the regular structures sizes those again too, so that the store's
-        front has them where they are still the best; they are credited to themselves.
+        front has them where they are still the best; they are credited to themselves. Figures of
+        the own timer are not pooled with ABC's: its netlists are timed once more, by ABC.
         """
         pool = FrontArchive()
-        for found in self.archive:
+        for found in self.archive if timer_for(self.config.flow) == "abc" else ():
             pool.add(
                 found.design,
                 Evaluation(
@@ -161,7 +162,9 @@ class Run:
         calls_of = {found.design: found.calls for found in self.archive}
         if self.config.starts == "regular":
             calls_of = dict.fromkeys(self.starts(), 0) | calls_of
-        evaluator = evaluator_spec(self.config, (_FASTEST_PS, *frame.targets_ps), flow=BEST).build()
+        targets = (_FASTEST_PS, *frame.targets_ps)
+        flows = f"{BEST}+{self.config.flow}"
+        evaluator = evaluator_spec(self.config, targets, flow=flows).build()
         try:
             for design, evaluation in zip(
                 calls_of, evaluator.evaluate(list(calls_of)), strict=True
@@ -175,7 +178,7 @@ class Run:
             self._show("confirm", done, len(pool), force=True)
 
         return confirm_front(
-            list(pool),
+            [Request(found.design, found.point.flow, found.point.target_ps) for found in pool],
             self.library,
             self.constraint,
             store=self.store,

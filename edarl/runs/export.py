@@ -31,7 +31,6 @@ from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.runs.confirming import proof_record
-from edarl.store import FrontPoint
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.flows import BEST, flows_named
@@ -67,14 +66,14 @@ class Target:
         constraint: Driver and load.
         delay_ps: The delay to meet in picoseconds; None asks for the smallest netlist.
         flow: A flow, several joined with ``+``, or ``best``.
-        known: Confirmed netlists of the design, which compete with what the flows give now.
+        known: Netlists of the design, which compete with what the flows give now.
     """
 
     library: CellLibrary
     constraint: Constraint
     delay_ps: float | None = None
     flow: str = BEST
-    known: Sequence[FrontPoint] = ()
+    known: Sequence[Request] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +232,7 @@ def _best_netlist(designs: Sequence[Design], target: Target) -> Confirmed:
         for design in designs
         for flow in flows_named(target.flow)
     ]
-    requests += [
-        Request(found.design, found.flow, found.target_ps)
-        for found in target.known
-        if found.design in designs
-    ]
+    requests += [request for request in target.known if request.design in designs]
     reasons: list[EdarlError] = []
     with Confirmer(target.library, target.constraint) as confirmer:
         confirmed = confirmer.confirm_all(

@@ -1,25 +1,34 @@
-"""The evaluator that the reward comes from: direct mapping, then sizing by a persistent ABC."""
+"""The evaluator whose figures are ABC's: sized and timed by a persistent ABC process.
+
+What the own sizer makes can be among its flows; ABC times it then like the others, so that figures
+of all flows can be compared.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from edarl.errors import ToolError, ToolNotFoundError
-from edarl.hdl.blif import netlist_blif
+from edarl.errors import NetlistError, ToolError, ToolNotFoundError
+from edarl.hdl.blif import mapped_blif, netlist_blif
 from edarl.hdl.mapping import InputOrder, map_direct
-from edarl.hdl.netlist import Netlist
+from edarl.hdl.netlist import MappedNetlist, Netlist
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.prefix.design import Design
 from edarl.synthesis.abc import AbcSession, parse_timing
 from edarl.synthesis.cell_library import CellLibrary
-from edarl.synthesis.flows import Flow, flows_named
+from edarl.synthesis.flows import Flow, SizedFlow, flows_named
 from edarl.synthesis.process import tool_versions
 
-__all__ = ["AbcEvaluator", "design_blif", "sizing_script"]
+if TYPE_CHECKING:
+    from edarl.synthesis.timing.sizer import Sizer
+
+__all__ = ["AbcEvaluator", "design_blif", "sizing_script", "time_netlist"]
 
 _TRIES = 2
 
@@ -34,6 +43,10 @@ class AbcEvaluator:
         targets_ps: Delay targets in picoseconds, at least one, each > 0.
         workers: ABC processes that work on a batch at the same time.
         timeout_s: Longest time for one design in one flow, in seconds.
+
+    Raises:
+        ConfigError: There is no such flow.
+        LibraryError: One of the flows is the own sizer's, which cannot use this library.
     """
 
     def __init__(
@@ -49,6 +62,7 @@ class AbcEvaluator:
         self.library = library
         self.constraint = constraint
         self.flows = flows_named(flow)
+        self._sizers = _sizers(self.flows, library, constraint)
         self._targets_ps = tuple(float(target) for target in targets_ps)
         self.workers = workers
         self._timeout_s = timeout_s
@@ -82,8 +96,13 @@ class AbcEvaluator:
         """Give a digest of everything that can change this design's figures."""
         digest = hashlib.sha256()
         for flow in self.flows:
-            digest.update(design_blif(design, flow, self.library).encode())
-            digest.update("\n".join(sizing_script(flow, self._targets_ps)).encode())
+            if isinstance(flow, SizedFlow):
+                digest.update(
+                    self._sizers[flow.name].fingerprint(design, self._targets_ps).encode()
+                )
+            else:
+                digest.update(design_blif(design, flow, self.library).encode())
+                digest.update("\n".join(sizing_script(flow, self._targets_ps)).encode())
         for part in (self.library.digest, repr(self.constraint), self._versions):
             digest.update(part.encode())
         return digest.hexdigest()
@@ -114,10 +133,13 @@ class AbcEvaluator:
         failure: str | None = None
         for flow in self.flows:
             try:
-                points += self._size(design, flow)
+                if isinstance(flow, SizedFlow):
+                    points += self._time_sized(design, flow)
+                else:
+                    points += self._size(design, flow)
             except ToolNotFoundError:
                 raise
-            except ToolError as error:
+            except (ToolError, NetlistError) as error:
                 failure = f"{flow.name}: {error}"
                 break
         return Evaluation(
@@ -132,22 +154,52 @@ class AbcEvaluator:
     def _size(self, design: Design, flow: Flow) -> list[Point]:
         blif = design_blif(design, flow, self.library)
         script = sizing_script(flow, self._targets_ps)
+
+        def size(session: AbcSession) -> list[Point]:
+            session.read_netlist(blif)
+            sizings = parse_timing(session.run(script), len(self._targets_ps))
+            return [
+                Point(target, sizing.delay_ps, sizing.area_um2, flow.name)
+                for target, sizing in zip(self._targets_ps, sizings, strict=True)
+            ]
+
+        return self._retried(size)
+
+    def _time_sized(self, design: Design, flow: SizedFlow) -> list[Point]:
+        sizer = self._sizers[flow.name]
+        netlists = [sizer.netlist(design, target) for target in self._targets_ps]
+
+        def time(session: AbcSession) -> list[Point]:
+            return [
+                replace(time_netlist(netlist, session), target_ps=target, flow=flow.name)
+                for target, netlist in zip(self._targets_ps, netlists, strict=True)
+            ]
+
+        return self._retried(time)
+
+    def _retried(self, work: Callable[[AbcSession], list[Point]]) -> list[Point]:
+        """Do something with ABC; after a crash or a time-out once more on a fresh process."""
         session = self._session()
-        for attempt in range(1, _TRIES + 1):
+        for _ in range(_TRIES - 1):
             try:
-                session.read_netlist(blif)
-                sizings = parse_timing(session.run(script), len(self._targets_ps))
-                break
+                return work(session)
             except ToolNotFoundError:
                 raise
             except ToolError:
-                if attempt == _TRIES:
-                    raise
                 session.close()
-        return [
-            Point(target, sizing.delay_ps, sizing.area_um2, flow.name)
-            for target, sizing in zip(self._targets_ps, sizings, strict=True)
-        ]
+        return work(session)
+
+
+def _sizers(
+    flows: Sequence[Flow | SizedFlow], library: CellLibrary, constraint: Constraint
+) -> dict[str, Sizer]:
+    """Give the sizer of every flow that has one; compiled code is only loaded where one has."""
+    wanted = [flow for flow in flows if isinstance(flow, SizedFlow)]
+    if not wanted:
+        return {}
+    from edarl.synthesis.timing.sizer import sizer_for
+
+    return {flow.name: sizer_for(library, constraint, flow.effort) for flow in wanted}
 
 
 def sizing_script(flow: Flow, targets_ps: Sequence[float]) -> list[str]:
@@ -162,6 +214,17 @@ def sizing_script(flow: Flow, targets_ps: Sequence[float]) -> list[str]:
         script += [command.format(target=f"{target:.3f}") for command in flow.size]
         script.append("stime")
     return script
+
+
+def time_netlist(netlist: MappedNetlist, session: AbcSession) -> Point:
+    """Time a netlist of library cells as it is; the point's target and flow are left blank.
+
+    Raises:
+        ToolError: ABC failed, or a cell is not in the library.
+    """
+    session.read_netlist(mapped_blif(netlist))
+    sizing = parse_timing(session.run(["topo", "stime"]), 1)[0]
+    return Point(0.0, sizing.delay_ps, sizing.area_um2, "")
 
 
 def design_blif(design: Design, flow: Flow, library: CellLibrary) -> str:

@@ -12,17 +12,24 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import edarl
-from edarl.errors import EquivalenceError, ToolOutputError
-from edarl.hdl.blif import mapped_blif, read_mapped_blif
+from edarl.errors import (
+    ConfigError,
+    EdarlError,
+    EquivalenceError,
+    NetlistError,
+    ToolError,
+    ToolOutputError,
+)
+from edarl.hdl.blif import read_mapped_blif
 from edarl.hdl.netlist import CellBinding, Instance, MappedNetlist
 from edarl.hdl.reader import read_mapped_verilog
 from edarl.hdl.verilog import mapped_verilog
 from edarl.metrics import Constraint, Point
 from edarl.prefix.design import Design
 from edarl.synthesis.abc import AbcSession, parse_timing
-from edarl.synthesis.abc_evaluator import design_blif, sizing_script
+from edarl.synthesis.abc_evaluator import design_blif, sizing_script, time_netlist
 from edarl.synthesis.cell_library import CellLibrary
-from edarl.synthesis.flows import FLOWS
+from edarl.synthesis.flows import FLOWS, SIZED_FLOWS
 from edarl.synthesis.opensta import OpenSta
 from edarl.synthesis.prove import Proof, prove_many
 
@@ -64,11 +71,19 @@ class Confirmed:
 
 
 class Request(NamedTuple):
-    """What to confirm: a design, sized by a flow at a target in picoseconds."""
+    """What to confirm: a design's netlist from a flow at a target.
+
+    Attributes:
+        design: The design.
+        flow: The one flow that sizes it; with a netlist, the name of what made that.
+        target_ps: The delay target in picoseconds.
+        netlist: The netlist itself, where no flow can make it again; None runs the flow.
+    """
 
     design: Design
     flow: str
     target_ps: float
+    netlist: MappedNetlist | None = None
 
 
 class _Emitted(NamedTuple):
@@ -167,9 +182,12 @@ class Confirmer:
 
     def _emit(self, request: Request) -> _Emitted:
         """Emit a netlist and time it twice: for the header of its file, then the file's bytes."""
-        design, flow, target_ps = request
-        netlist = emit_netlist(design, flow, target_ps, self.library, self._session)
-        timed = _time_netlist(netlist, self._session)
+        design, flow, target_ps, netlist = request
+        if netlist is None:
+            netlist = emit_netlist(design, flow, target_ps, self.library, self._session)
+        else:
+            netlist = _buffered(netlist, self.library.bindings["BUF"])
+        timed = time_netlist(netlist, self._session)
         header = _header(request, self.library, self.constraint, timed)
         verilog = mapped_verilog(netlist, header=header)
         timed = time_verilog(verilog, self._session)
@@ -187,15 +205,27 @@ def _not_proven(request: Request, proof: Proof) -> EquivalenceError:
 def emit_netlist(
     design: Design, flow: str, target_ps: float, library: CellLibrary, session: AbcSession
 ) -> MappedNetlist:
-    """Run a flow at one target and read back the netlist of cells that it leaves.
+    """Run one flow at one target and give the netlist of cells that it leaves.
 
-    An output that the flow connected straight to an input or to another output gets a buffer, so
-    that every output is driven by a cell of its own.
+    An output that ABC connected straight to an input or to another output gets a buffer, so that
+    every output is driven by a cell of its own.
 
     Raises:
+        ConfigError: There is no such flow.
+        LibraryError: The flow is the own sizer's, which cannot use this library.
         ToolError: ABC failed.
         NetlistError: ABC wrote something other than a netlist of cells.
     """
+    if flow in SIZED_FLOWS:
+        from edarl.synthesis.timing.sizer import sizer_for
+
+        sizer = sizer_for(library, session.constraint, SIZED_FLOWS[flow].effort)
+        return sizer.netlist(design, target_ps)
+    if flow not in FLOWS:
+        raise ConfigError(
+            f"a netlist comes from one flow of {', '.join((*FLOWS, *SIZED_FLOWS))}, actual value: "
+            f"{flow!r}; pass the netlist itself where no flow made it"
+        )
     chosen = FLOWS[flow]
     session.read_netlist(design_blif(design, chosen, library))
     path = session.workdir / "emitted.blif"
@@ -214,13 +244,7 @@ def time_verilog(verilog: str, session: AbcSession) -> Point:
         NetlistError: The text is not a mapped netlist.
         ToolError: ABC failed, or a cell is not in the library.
     """
-    return _time_netlist(read_mapped_verilog(verilog), session)
-
-
-def _time_netlist(netlist: MappedNetlist, session: AbcSession) -> Point:
-    session.read_netlist(mapped_blif(netlist))
-    sizing = parse_timing(session.run(["topo", "stime"]), 1)[0]
-    return Point(0.0, sizing.delay_ps, sizing.area_um2, "")
+    return time_netlist(read_mapped_verilog(verilog), session)
 
 
 def _buffered(netlist: MappedNetlist, buffer: CellBinding) -> MappedNetlist:
@@ -232,7 +256,7 @@ def _buffered(netlist: MappedNetlist, buffer: CellBinding) -> MappedNetlist:
 
 
 def _header(request: Request, library: CellLibrary, constraint: Constraint, timed: Point) -> str:
-    design, flow, target_ps = request
+    design, flow, target_ps = request[:3]
     graph = design.graph
     return "\n".join(
         (

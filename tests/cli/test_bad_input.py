@@ -32,6 +32,31 @@ CASES = {
         "there is no Liberty file no/such.lib",
     ),
     "unknown flow": ((*SKLANSKY, "--width", 8, "--flow", "dirct"), "should be one of direct,"),
+    "unknown tier": ((*SKLANSKY, "--width", 8, "--tier", "slow"), "one of fast, abc, confirmed"),
+    "unknown sizing effort": (
+        (*SKLANSKY, "--width", 8, "--tier", "fast", "--effort", "max"),
+        "should be one of quick, normal, thorough, actual value: 'max'",
+    ),
+    "effort of another tier": (
+        (*SKLANSKY, "--width", 8, "--effort", "quick"),
+        "--effort belongs to --tier fast; with --tier abc say --flow sized-quick",
+    ),
+    "effort and flow": (
+        (*SKLANSKY, "--width", 8, "--tier", "fast", "--effort", "quick", "--flow", "sized"),
+        "give one of --effort and --flow",
+    ),
+    "another flow in the fast tier": (
+        (*SKLANSKY, "--width", 8, "--tier", "fast", "--flow", "sized+remap"),
+        "--tier abc takes every flow",
+    ),
+    "unknown flow in the fast tier": (
+        (*SKLANSKY, "--width", 8, "--tier", "fast", "--flow", "size"),
+        "should be one of direct,",
+    ),
+    "confirmed without proof": (
+        (*SKLANSKY, "--width", 8, "--tier", "confirmed", "--no-prove"),
+        "leave --no-prove",
+    ),
     "unknown p mode": ((*SKLANSKY, "--width", 8, "--p-mode", "nor"), "xor, or, or best"),
     "unknown driver": ((*SKLANSKY, "--width", 8, "--driver", "BUFX5"), "did you mean BUFX4"),
     "negative load": ((*SKLANSKY, "--width", 8, "--load-ff", "-3"), "should be above 0"),

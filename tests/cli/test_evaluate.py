@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edarl.cli.output import ExitCode
 from edarl.hdl import verilog
+from edarl.hdl.netlist import MappedNetlist
+from edarl.hdl.reader import read_mapped_verilog
+from edarl.hdl.verilog import mapped_verilog
+from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.readers import grid_text
 from edarl.prefix.structures import structure
+from edarl.synthesis import confirm
+from edarl.synthesis.abc import AbcSession
 from edarl.synthesis.flows import FLOWS
+from edarl.synthesis.opensta import OpenSta
 from tests.cli.conftest import Run
 
 
@@ -20,9 +28,11 @@ def test_the_json_has_exactly_the_promised_fields(edarl: Run, osu018: str) -> No
                  "--delays", "700,0.9ns", "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
     answer = said.json
-    assert {"circuit", "width", "library", "nodes", "depth", "max_fanout", "points", "proven"} == (
-        answer.keys() - {"driver", "load_ff"}
-    )
+    assert answer.keys() - {"driver", "load_ff"} == {
+        *("circuit", "width", "library", "tier", "nodes", "depth", "max_fanout"),
+        *("points", "proven"),
+    }
+    assert answer["tier"] == "abc"
     assert (answer["circuit"], answer["width"], answer["library"]) == ("adder", 8, "osu018")
     assert (answer["nodes"], answer["depth"], answer["max_fanout"]) == (12, 3, 4)
     assert answer["proven"] is True
@@ -43,7 +53,7 @@ def test_best_gives_a_point_for_every_flow_p_mode_and_target(edarl: Run, osu018:
     assert found == {
         (target, flow, mode)
         for target in (500.0, 600.0)
-        for flow in FLOWS
+        for flow in (*FLOWS, "sized")
         for mode in ("xor", "or")
     }
     assert len(answer["points"]) == len(found)
@@ -105,10 +115,118 @@ def test_every_circuit_is_evaluated_and_proven(kind: str, edarl: Run, osu018: st
 def test_the_table_shows_the_best_at_each_target(
     edarl: Run, osu018: str, golden: Callable[[str, str], None]
 ) -> None:
-    said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--delays", "700,900,1500")
+    said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--delays", "700,900,1500",
+                 "--flow", "+".join(FLOWS))  # fmt: skip
     assert said.code == ExitCode.DONE
     assert said.err == ""
     golden("evaluate.txt", said.out)
+
+
+@pytest.mark.parametrize(
+    ("options", "flow"),
+    [
+        ((), "sized"),
+        (("--effort", "quick"), "sized-quick"),
+        (("--effort", "normal"), "sized"),
+        (("--effort", "thorough"), "sized-thorough"),
+        (("--flow", "sized-quick"), "sized-quick"),
+    ],
+)
+def test_the_fast_tier_is_the_own_sizer(
+    options: tuple[str, ...], flow: str, edarl: Run, osu018: str
+) -> None:
+    said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--tier", "fast", *options,
+                 "--no-prove", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    assert said.json["tier"] == "fast"
+    assert len(said.json["points"]) == 16
+    assert {point["flow"] for point in said.json["points"]} == {flow}
+
+
+def test_the_fast_tier_needs_no_other_program(
+    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("ABC was started")
+
+    monkeypatch.setattr(AbcSession, "run", refuse)
+    said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--tier", "fast",
+                 "--delays", 900, "--no-prove", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+
+
+def test_abc_times_what_the_own_sizer_made(edarl: Run, osu018: str) -> None:
+    def points(tier: str) -> list[dict[str, float]]:
+        said = edarl("evaluate", "--structure", "brent_kung", "--width", 8, "--flow", "sized",
+                     "--delays", "700,900", "--tier", tier, "--json")  # fmt: skip
+        assert said.code == ExitCode.DONE
+        return list(said.json["points"])
+
+    for one, two, three in zip(points("fast"), points("abc"), points("confirmed"), strict=True):
+        assert two["area_um2"] == pytest.approx(one["area_um2"])
+        assert two["delay_ps"] == pytest.approx(one["delay_ps"], rel=0.01)
+        assert (three["delay_ps"], three["area_um2"]) == (two["delay_ps"], two["area_um2"])
+
+
+def test_the_confirmed_tier_gives_a_proven_netlist_for_every_point(edarl: Run, osu018: str) -> None:
+    said = edarl("evaluate", "--structure", "sklansky", "--width", 4, "--tier", "confirmed",
+                 "--flow", "best+sized-quick", "--delays", "500,600", "--p-mode", "xor",
+                 "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    answer = said.json
+    assert (answer["tier"], answer["proven"]) == ("confirmed", True)
+    flows = [*FLOWS, "sized", "sized-quick"]
+    assert [(p["flow"], p["target_ps"]) for p in answer["points"]] == [
+        (flow, target) for flow in flows for target in (500.0, 600.0)
+    ]
+    for point in answer["points"]:
+        assert point["proven"] is True
+        assert len(point["netlist_sha256"]) == 64
+        if OpenSta.installed():
+            assert point["sta_delay_ps"] == pytest.approx(point["delay_ps"], rel=0.01)
+        else:
+            assert point["sta_delay_ps"] is None
+
+
+def test_a_netlist_that_is_refuted_is_left_out_and_a_no(
+    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = confirm.emit_netlist
+    other = Design.of(structure("ripple", 4), Circuit("subtractor", 4))
+
+    def wrong(design: Design, flow: str, *rest: Any) -> MappedNetlist:
+        if flow != "direct":
+            return genuine(design, flow, *rest)
+        found = genuine(other, flow, *rest)
+        text = mapped_verilog(found).replace("diff", "sum").replace("bout", "cout")
+        return read_mapped_verilog(text.replace(found.name, design.circuit.name))
+
+    monkeypatch.setattr(confirm, "emit_netlist", wrong)
+    said = edarl("evaluate", "--structure", "ripple", "--width", 4, "--tier", "confirmed",
+                 "--flow", "direct+sized", "--delays", 600, "--p-mode", "xor",
+                 "--json")  # fmt: skip
+    assert said.code == ExitCode.NO
+    assert said.json["proven"] is False
+    assert [point["flow"] for point in said.json["points"]] == ["sized"]
+    assert "should be proven equivalent" in said.err
+
+
+def test_the_table_of_confirmed_points_shows_what_opensta_says(
+    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def table() -> str:
+        said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--flow", "sized",
+                     "--tier", "confirmed", "--delays", "700,900")  # fmt: skip
+        assert said.code == ExitCode.DONE
+        assert said.err == ""
+        assert "tier confirmed: the emitted bytes, timed by ABC and proven" in said.out
+        assert "structural Verilog and 4 netlists: proven" in said.out
+        return said.out
+
+    if OpenSta.installed():
+        assert "OpenSTA ps" in table()
+    monkeypatch.setattr(OpenSta, "installed", lambda: False)
+    assert "OpenSTA" not in table()
 
 
 def test_an_unproven_design_is_a_no(

@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from edarl.cli.output import ExitCode
+from edarl.hdl.reader import read_mapped_verilog
 from edarl.hdl.verilog import structural_verilog
 from edarl.prefix.circuits import KINDS, Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.prefix.structures import structure
 from edarl.runs import export as rooms
+from edarl.runs.confirming import confirm_front
 from edarl.runs.export import FORMATS
 from edarl.store import Store
+from edarl.synthesis.abc import AbcSession
+from edarl.synthesis.confirm import Request, emit_netlist
+from edarl.synthesis.library import load_library
 from edarl.synthesis.prove import prove_blif
 from tests.cli.conftest import NEW_GRAPH, Run
 from tests.tools import require_tool
@@ -184,6 +189,28 @@ def test_designs_are_found_in_the_store_by_prefix(filled_store: Path) -> None:
         assert store.designs(design.digest) == [design]
         everything = {found for digit in "0123456789abcdef" for found in store.designs(digit)}
         assert len(everything) == store.counts()["designs"]
+
+
+def test_a_netlist_of_the_store_is_exported_as_it_is(
+    edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    library = load_library(osu018)
+    design = Design.of(structure("kogge_stone", 6), Circuit("adder", 6))
+    with AbcSession(library, library.constraint()) as session:
+        netlist = emit_netlist(design, "sized", 1.0, library, session)
+    with Store.open(tmp_path / "edarl.db") as store:
+        (kept,) = confirm_front(
+            [Request(design, "joint", 500.0, netlist)], library, library.constraint(), store=store
+        )
+    said = edarl("export", "--design", design.digest[:16], "--library", osu018, "--delay", 1,
+                 "--flow", "direct", "--only", "netlist", "--store", tmp_path / "edarl.db", "-o",
+                 tmp_path / "out", "--json")  # fmt: skip
+    assert said.code == ExitCode.NO
+    record = said.json["netlist"]
+    assert (record["flow"], record["target_ps"]) == ("joint", 500.0)
+    assert (record["delay_ps"], record["area_um2"]) == (kept.point.delay_ps, kept.point.area_um2)
+    written = read_mapped_verilog((tmp_path / "out" / "adder_6_netlist.v").read_text())
+    assert written.instances == netlist.instances
 
 
 def test_of_two_p_modes_the_smaller_netlist_is_taken(

@@ -47,9 +47,13 @@ def test_the_regular_baselines_are_those_of_the_same_library_and_constraint(
     assert {entry["name"] for entry in regular} <= set(REGULAR)
     ripple = next(entry for entry in regular if entry["name"] == "ripple")
     stored = [point for point in answer["points"] if point["structure"] == "ripple"]
-    # What the store has of a regular structure is one of its own points, measured now.
-    known = {(point["delay_ps"], point["area_um2"]) for point in ripple["points"]}
-    assert {(point["delay_ps"], point["area_um2"]) for point in stored} <= known
+    # What the store has of a regular structure came from one flow; measured now are all.
+    assert stored
+    for point in stored:
+        assert any(
+            own["delay_ps"] <= 1.002 * point["delay_ps"] and own["area_um2"] <= point["area_um2"]
+            for own in ripple["points"]
+        )
     (yosys,) = (entry for entry in answer["baselines"] if entry["kind"] == "yosys")
     assert all(point["flow"] == "yosys" for point in yosys["points"])
     assert 0 < answer["hypervolume"] < 1

@@ -15,6 +15,8 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
 from edarl.store import Store
+from edarl.synthesis.abc import AbcSession
+from edarl.synthesis.confirm import time_verilog
 from edarl.synthesis.library import load_library
 from tests.cli.conftest import Run
 from tests.cli.processes import alive, descendants, start_edarl, wait_until
@@ -67,6 +69,30 @@ def test_the_same_seed_gives_the_same_answer(edarl: Run, osu018: str, tmp_path: 
         return {key: value for key, value in said.json.items() if key not in ("run", "elapsed_s")}
 
     assert answer("one") == answer("two")
+
+
+@pytest.mark.parametrize("flow", ["sized", "sized-quick", "sized+pinswap"])
+def test_a_search_in_flows_of_the_own_sizer_ends_with_a_front_of_confirmed_figures(
+    flow: str, edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "edarl.db"
+    said = edarl("search", "--library", osu018, *SMALL, "--flow", flow, "--workers", 2, "--store",
+                 store, "--run-dir", tmp_path / "run", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    answer = said.json
+    assert answer["flow"] == flow
+    assert answer["calls"] == 40
+    assert answer["front"]
+    assert all(point["proven"] for point in answer["front"])
+    known = edarl("front", "--width", 5, "--store", store, "--no-baselines", "--json").json
+    library = load_library(osu018)
+    with Store.open(store, read_only=True) as opened:
+        netlists = [opened.netlist(point["netlist_sha256"]) for point in known["points"]]
+    assert len(netlists) == len(answer["front"])
+    with AbcSession(library, library.constraint()) as session:
+        for point, netlist in zip(known["points"], netlists, strict=True):
+            timed = time_verilog(netlist, session)
+            assert (timed.delay_ps, timed.area_um2) == (point["delay_ps"], point["area_um2"])
 
 
 def test_the_tables_fit_the_terminal(edarl: Run, osu018: str, tmp_path: Path) -> None:

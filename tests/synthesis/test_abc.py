@@ -242,7 +242,8 @@ def test_whatever_a_faulty_program_prints_the_evaluation_fails_without_a_figure(
 
 def test_evaluations_keep_order_and_count_every_sizing(library: CellLibrary) -> None:
     designs = [Design.of(structure(name, 16), CIRCUIT) for name in ("ripple", "sklansky")]
-    evaluator = AbcEvaluator(library, REFERENCE, flow="best", targets_ps=(300.0, 400.0), workers=2)
+    flows = "+".join(FLOWS)
+    evaluator = AbcEvaluator(library, REFERENCE, flow=flows, targets_ps=(300.0, 400.0), workers=2)
     evaluations = evaluator.evaluate(designs)
     evaluator.close()
     assert [evaluation.design for evaluation in evaluations] == [d.digest for d in designs]

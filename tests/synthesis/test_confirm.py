@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edarl.errors import EdarlError, EquivalenceError
+from edarl.errors import ConfigError, EdarlError, EquivalenceError
 from edarl.hdl.netlist import Instance, MappedNetlist
 from edarl.hdl.reader import read_mapped_verilog
 from edarl.metrics import Constraint, Point
@@ -19,12 +20,14 @@ from edarl.synthesis.abc import AbcSession
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request, time_verilog
-from edarl.synthesis.flows import FLOWS
+from edarl.synthesis.flows import FLOWS, SIZED_FLOWS
 from edarl.synthesis.library import load_library
 from edarl.synthesis.opensta import OpenSta
 from edarl.synthesis.prove import prove_verilog
+from edarl.synthesis.timing.evaluator import FastEvaluator
 from tests.tools import require_tool
 
+ALL_FLOWS = [*FLOWS, *SIZED_FLOWS]
 CONSTRAINT = Constraint("BUF_X1", 10.0)
 CIRCUIT = Circuit("adder", 8)
 DESIGN = Design.of(structure("sklansky", 8), CIRCUIT)
@@ -41,7 +44,7 @@ def confirmer(library: CellLibrary) -> Iterator[Confirmer]:
         yield opened
 
 
-@pytest.mark.parametrize("flow", sorted(FLOWS))
+@pytest.mark.parametrize("flow", ALL_FLOWS)
 def test_the_emitted_netlist_has_the_figures_that_the_search_saw(
     flow: str, library: CellLibrary, confirmer: Confirmer
 ) -> None:
@@ -89,11 +92,12 @@ def test_every_circuit_is_confirmed_in_every_flow(kind: str, confirmer: Confirme
     design = Design.of(structure("brent_kung", circuit.leaves), circuit)
     failures: list[EdarlError] = []
     confirmed = confirmer.confirm_all(
-        [Request(design, flow, 150.0) for flow in FLOWS],
+        [Request(design, flow, target) for flow in ALL_FLOWS for target in (150.0, 1.0)],
         on_failure=lambda _, error: failures.append(error),
     )
     assert failures == []
-    assert [entry.point.flow for entry in confirmed] == list(FLOWS)
+    assert [entry.point.flow for entry in confirmed[::2]] == ALL_FLOWS
+    assert len(confirmed) == 2 * len(ALL_FLOWS)
     assert all(entry.proof.proven for entry in confirmed)
 
 
@@ -123,6 +127,78 @@ def test_a_wrong_netlist_is_refused_and_the_others_are_kept(
     assert "refuted" in str(failures[0])
     with pytest.raises(EquivalenceError, match="should be proven"):
         confirmer.confirm(DESIGN, "direct", 250.0)
+
+
+def test_a_netlist_of_ones_own_is_timed_and_proven_as_it_is(
+    library: CellLibrary, confirmer: Confirmer
+) -> None:
+    made = confirmer.confirm(DESIGN, "sized", 200.0)
+    netlist = read_mapped_verilog(made.verilog)
+    other = Design.of(structure("ripple", 8), CIRCUIT)
+    failures: list[EdarlError] = []
+    confirmed = confirmer.confirm_all(
+        [
+            Request(DESIGN, "joint", 190.0, netlist),
+            Request(other, "direct", 1.0e6),
+        ],
+        on_failure=lambda _, error: failures.append(error),
+    )
+    assert failures == []
+    first = confirmed[0]
+    assert (first.point.flow, first.point.target_ps) == ("joint", 190.0)
+    assert (first.point.delay_ps, first.point.area_um2) == (
+        made.point.delay_ps,
+        made.point.area_um2,
+    )
+    assert read_mapped_verilog(first.verilog).instances == netlist.instances
+    assert "flow joint at 190 ps" in first.verilog
+    assert first.proof.proven
+
+
+@pytest.mark.parametrize("damage", ["function", "cell", "ports"])
+def test_a_netlist_of_ones_own_that_is_not_the_circuit_is_refused(
+    damage: str, library: CellLibrary, confirmer: Confirmer
+) -> None:
+    made = read_mapped_verilog(confirmer.confirm(DESIGN, "sized", 200.0).verilog)
+    if damage == "ports":
+        wider = Design.of(structure("ripple", 9), Circuit("adder", 9))
+        wrong = read_mapped_verilog(confirmer.confirm(wider, "sized", 900.0).verilog)
+        wrong = replace(wrong, name=made.name)
+    else:
+        cells = {"function": "NOR2_X1", "cell": "NAND2_X99"}
+        wrong = replace(
+            made,
+            instances=tuple(
+                Instance(cells[damage], entry.connections)
+                if entry.cell.startswith("NAND2_")
+                else entry
+                for entry in made.instances
+            ),
+        )
+    failures: list[EdarlError] = []
+    confirmed = confirmer.confirm_all(
+        [Request(DESIGN, "joint", 200.0, wrong), Request(DESIGN, "sized", 200.0)],
+        on_failure=lambda _, error: failures.append(error),
+    )
+    assert [entry.point.flow for entry in confirmed] == ["sized"]
+    assert len(failures) == 1
+
+
+def test_a_flow_that_nobody_knows_is_told(confirmer: Confirmer) -> None:
+    with pytest.raises(ConfigError, match="pass the netlist itself where no flow made it"):
+        confirmer.confirm(DESIGN, "joint", 200.0)
+
+
+def test_opensta_and_abc_see_the_delays_of_the_own_timer(library: CellLibrary) -> None:
+    require_tool("sta")
+    evaluator = FastEvaluator(library, CONSTRAINT, targets_ps=(170.0, 220.0, 1.0e6))
+    (answer,) = evaluator.evaluate([DESIGN])
+    with Confirmer(library, CONSTRAINT) as confirmer:
+        for point in answer.points:
+            confirmed = confirmer.confirm(DESIGN, point.flow, point.target_ps)
+            assert confirmed.sta_delay_ps == pytest.approx(point.delay_ps, abs=0.1)
+            assert confirmed.point.delay_ps == pytest.approx(point.delay_ps, rel=0.01)
+            assert confirmed.point.area_um2 == pytest.approx(point.area_um2, abs=0.02)
 
 
 def test_opensta_agrees_within_one_percent_and_more_is_flagged(library: CellLibrary) -> None:

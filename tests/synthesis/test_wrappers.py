@@ -58,7 +58,9 @@ def test_targets_have_to_be_positive(targets: tuple[float, ...]) -> None:
 
 def test_an_unknown_flow_or_library_is_refused_early() -> None:
     with pytest.raises(
-        ConfigError, match="`flow` should be one of direct, pinswap, remap, remap-carry, best"
+        ConfigError,
+        match="`flow` should be one of direct, pinswap, remap, remap-carry, sized-quick, sized, "
+        "sized-thorough, best",
     ):
         EvaluatorSpec("default", (100.0,), flow="map")
     with pytest.raises(LibraryError, match="no_such_library"):

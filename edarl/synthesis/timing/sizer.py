@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numba
 import numpy as np
 
 from edarl.errors import ConfigError
+from edarl.hdl import mapping
 from edarl.hdl.mapping import map_direct
 from edarl.hdl.netlist import MappedNetlist
 from edarl.metrics import Constraint
@@ -22,7 +26,7 @@ from edarl.synthesis.timing.sizing import size_curve
 from edarl.synthesis.timing.tables import TimingLibrary, timing_library
 from edarl.synthesis.timing.timer import link_sinks
 
-__all__ = ["EFFORTS", "Effort", "Sized", "Sizer"]
+__all__ = ["EFFORTS", "Effort", "Sized", "Sizer", "sizer_for"]
 
 Effort = Literal["quick", "normal", "thorough"]
 """How hard to try: what each costs and gains is measured in `docs/results/evaluator.md`."""
@@ -100,6 +104,18 @@ class Sizer:
         sized = self._run(design, np.array([target_ps]), np.zeros(1), np.zeros(1))
         return to_mapped(sized, self.timing, design.circuit)
 
+    def fingerprint(self, design: Design, targets_ps: Sequence[float]) -> str:
+        """Give a digest of all that can change this design's netlists, the code included."""
+        parts = (
+            design.digest,
+            self.effort,
+            repr([float(target) for target in targets_ps]),
+            self.library.digest,
+            repr(self.constraint),
+            _code_digest(),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
     def _run(
         self,
         design: Design,
@@ -129,6 +145,27 @@ class Sizer:
         )
         size_curve(self.cells, chain, work, targets, EFFORTS.index(self.effort), delays, areas)
         return work
+
+
+@lru_cache(maxsize=32)
+def sizer_for(library: CellLibrary, constraint: Constraint, effort: Effort) -> Sizer:
+    """Give a sizer; the same one whenever the same is asked for.
+
+    Raises:
+        LibraryError: The library has no usable delay tables.
+        ConfigError: There is no such effort.
+    """
+    return Sizer(library, constraint, effort=effort)
+
+
+@lru_cache(maxsize=1)
+def _code_digest() -> str:
+    """Give a digest of the code that maps, times and sizes, and of what compiles it."""
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(mapping.__file__)]
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=8)
