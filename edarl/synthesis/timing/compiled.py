@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numba
 
@@ -40,10 +40,12 @@ def inlined(function: _F) -> _F:
     return _compile(function, "always")
 
 
-def _compile(function: _F, inline: str) -> _F:
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = before or _CACHE
+def _compile(function: _F, inline: Literal["never", "always"]) -> _F:
+    settings: Any = numba.config  # Any: numba makes its settings at run time
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = before or _CACHE
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", inline=inline)(function)  # type: ignore[return-value]  # it is called in the same way
+        made = numba.njit(cache=True, nogil=True, error_model="numpy", inline=inline)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
+    return cast("_F", made)

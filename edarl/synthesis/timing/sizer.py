@@ -81,7 +81,7 @@ class Sizer:
         self.effort = effort
         cells = _cells(library)
         self.timing, self.cells = cells.timing, cells.arrays
-        self._driver = driver_cell(self.timing, constraint)
+        self.driver = driver_cell(self.timing, constraint)
 
     def curve(self, design: Design, targets_ps: Sequence[float]) -> tuple[Sized, ...]:
         """Size a design at every target, in the order they are given.
@@ -128,7 +128,7 @@ class Sizer:
         if design.circuit.kind == "adder":
             state = adder_state(design)
             chain, scratch = adder_netlist(
-                state, pins=pins, driver=self._driver, load_ff=self.constraint.load_ff
+                state, pins=pins, driver=self.driver, load_ff=self.constraint.load_ff
             )
             build_adder(state, self.cells.family, scratch, chain)
         else:
@@ -140,7 +140,7 @@ class Sizer:
             int(chain.size[1]),
             int(chain.size[2]),
             pins=pins,
-            driver=self._driver,
+            driver=self.driver,
             load_ff=self.constraint.load_ff,
         )
         size_curve(self.cells, chain, work, targets, EFFORTS.index(self.effort), delays, areas)

@@ -1,0 +1,175 @@
+"""Joint annealing: graph, polarities, p modes and sizes at once, judged by the own timer.
+
+Between two proposals every walker tries thousands of changes on the compiled timer; what is
+proposed is the design of the best netlist so far. So an evaluation call here stands for a round of
+annealing, and methods are to be compared in CPU seconds. The netlist itself, with polarities and
+sizes that no flow can find again, is what `JointAnnealing.found` gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from edarl.errors import ConfigError
+from edarl.metrics import Constraint
+from edarl.prefix.design import Design
+from edarl.search.base import BaseSearcher
+from edarl.search.problem import SearchProblem
+from edarl.search.state import StateReader
+from edarl.synthesis.cell_library import CellLibrary
+from edarl.synthesis.timing.walkers import JointNetlist, JointWalkers
+
+__all__ = ["JointAnnealing", "JointOptions"]
+
+_SEED_LIMIT = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class JointOptions:
+    """How joint annealing searches.
+
+    Attributes:
+        rounds: Rounds in which the temperature falls from hot to cold; the search then ends.
+        steps: Changes that each walker tries in a round, >= 1.
+        walkers: States that are annealed side by side, >= 1.
+        exchange: Share of the walkers that may give up their place for that of a better one after
+            a round, 0 to 1.
+        hot: Temperature at the beginning, as a share of the area.
+        cold: Temperature at the end, as a share of the one at the beginning, 0 to 1.
+        graph: Whether the graph may change; without it, only what a graph is built from.
+        weights: How often each kind of change is tried: add, delete, shift, polarity, p_bit, p_run,
+            kick (sizes, pins and buffers).
+        threads: How many walkers walk at the same time.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    rounds: int = 60
+    steps: int = 300
+    walkers: int = 12
+    exchange: float = 0.3
+    hot: float = 0.005
+    cold: float = 0.05
+    graph: bool = True
+    weights: tuple[float, ...] = (0.2, 0.2, 0.25, 0.12, 0.08, 0.05, 0.1)
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "steps", "walkers", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(
+                    f"`{name}` should be at least 1, actual value: {getattr(self, name)}"
+                )
+        for name in ("hot", "cold"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"`{name}` should be above 0 and at most 1, actual: {getattr(self, name)}"
+                )
+        if not 0 <= self.exchange <= 1:
+            raise ConfigError(f"`exchange` should be from 0 to 1, actual value: {self.exchange}")
+        if len(self.weights) != 7 or min(self.weights) < 0 or sum(self.weights) <= 0:
+            raise ConfigError(
+                f"`weights` should be seven numbers >= 0, not all 0, actual: {self.weights}"
+            )
+
+
+class JointAnnealing(BaseSearcher):
+    """Anneals adders together with their sizes.
+
+    Args:
+        problem: What is to be found; its circuit is an adder.
+        library: The cell library.
+        constraint: Driver and load.
+        target_ps: The delay to meet in picoseconds.
+        seed: Seeds everything random, >= 0.
+        options: How to search.
+
+    Raises:
+        ConfigError: The circuit is no adder.
+        LibraryError: The library has no usable delay tables.
+    """
+
+    name: ClassVar[str] = "joint"
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        library: CellLibrary,
+        constraint: Constraint,
+        target_ps: float,
+        *,
+        seed: int = 0,
+        options: JointOptions | None = None,
+    ) -> None:
+        super().__init__(problem, seed)
+        self.options = options or JointOptions()
+        self._setting = (library.digest, repr(constraint), float(target_ps))
+        self._walkers = JointWalkers(
+            library,
+            constraint,
+            target_ps,
+            problem.circuit,
+            count=self.options.walkers,
+            threads=self.options.threads,
+        )
+        self._round = 0
+
+    @property
+    def found(self) -> JointNetlist | None:
+        """The best netlist so far, or None before the first round."""
+        return self._walkers.best() if self._round else None
+
+    @property
+    def rounds_done(self) -> int:
+        """How many rounds have been walked."""
+        return self._round
+
+    def _next(self) -> list[Design]:
+        starts = self._new_starts()
+        if starts:
+            return starts
+        while self._round < self.options.rounds:
+            self.walk_round()
+            found = self._walkers.best().design
+            if self._is_new(found):
+                return [found]
+        return []
+
+    def walk_round(self) -> None:
+        """Walk one round; `propose` does it when there is nothing else to propose."""
+        options = self.options
+        if self._round == 0:
+            self._walkers.begin(tuple(self._starts.values()))
+        weights = list(options.weights)
+        if not options.graph:
+            weights[:3] = (0.0, 0.0, 0.0)
+        if not self.problem.varies_p_mode:
+            weights[4:6] = (0.0, 0.0)
+        hot, cold = (
+            options.hot * options.cold ** (number / options.rounds)
+            for number in (self._round, self._round + 1)
+        )
+        seeds = self._rng.integers(_SEED_LIMIT, size=options.walkers).tolist()
+        self._walkers.walk(options.steps, hot, cold, weights, seeds)
+        self._round += 1
+        if self._round == options.rounds:
+            self._walkers.gather()
+        else:
+            self._walkers.exchange(self._rng, round(options.exchange * options.walkers))
+
+    def _learn(self, observed: list[tuple[Design, float | None]]) -> None:
+        """Nothing is learnt: the walkers judge by the own timer."""
+
+    def _options(self) -> object:
+        return (self.options, self._setting)
+
+    def _save(self) -> dict[str, Any]:  # JSON has no narrower type
+        return {"round": self._round, "walkers": self._walkers.state()}
+
+    def _load(self, saved: StateReader) -> None:
+        number = saved.integer("round", 0, self.options.rounds)
+        walkers = saved.raw("walkers")
+        self._walkers.restore(walkers if isinstance(walkers, list) else [None])
+        self._round = number
