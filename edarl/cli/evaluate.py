@@ -188,11 +188,12 @@ def _spread_targets(designs: list[Design], spec: EvaluatorSpec) -> tuple[float, 
 
 
 def _evaluate(designs: list[Design], spec: EvaluatorSpec) -> list[dict[str, Any]]:
-    evaluator = spec.build()
-    try:
-        evaluations = evaluator.evaluate(designs)
-    finally:
-        evaluator.close()
+    with console(stderr=True).status("sizing"):
+        evaluator = spec.build()
+        try:
+            evaluations = evaluator.evaluate(designs)
+        finally:
+            evaluator.close()
     failures = [entry.failure for entry in evaluations if entry.failed]
     if failures:
         raise ToolError(f"the design could not be evaluated: {failures[0]}")
