@@ -24,7 +24,7 @@ from edarl.synthesis.timing import arrays, mapping, netlist, sizer
 from edarl.synthesis.timing.timer import circuit_delay, require
 from tests.synthesis.timing.support import Bench, random_adder
 from tests.synthesis.timing.test_mapping import random_state
-from tests.synthesis.timing.test_sizing import Walk
+from tests.synthesis.timing.test_sizing import KINDS, Walk
 
 checked = 0
 
@@ -110,7 +110,7 @@ def walk(library_file: Path) -> Iterator[str]:
         timed = bench.built(strict(random_state(design, random)))
         steps = Walk(bench, timed, random)
         for _ in range(25):
-            steps.step(random.choice(("size", "swap", "add", "drop")))
+            steps.step(random.choice(KINDS))
         require(bench.cells, timed, 100.0)
         yield f"walk {seed} {circuit_delay(timed):.6f} {timed.required[0].min():.6f}"
 

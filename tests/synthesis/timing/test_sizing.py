@@ -23,8 +23,10 @@ from edarl.synthesis.timing.sizing import (
     add_buffer,
     area_of,
     drop_buffer,
+    move_sinks,
     orient,
     set_cell,
+    shrink,
     swap_pins,
 )
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks, time_fully
@@ -54,6 +56,8 @@ class Walk:
             "swap": self.swap,
             "add": self.add,
             "drop": self.drop,
+            "move": self.move,
+            "shrink": self.shrink,
         }[kind]()
 
     def gates(self) -> list[int]:
@@ -99,6 +103,39 @@ class Walk:
             return None
         return float(drop_buffer(self.bench.cells, self.arrays, self.random.choice(buffers)))
 
+    def move(self) -> float | None:
+        """Move sinks behind a buffer of their net, or back."""
+        buffers = self.buffers()
+        if not buffers:
+            return None
+        arrays, gate = self.arrays, self.random.choice(buffers)
+        nets = [int(arrays.fanin[gate, 0]), int(arrays.size[1]) + gate]
+        self.random.shuffle(nets)
+        later = [
+            sink
+            for sink in sinks_of(arrays, nets[0])
+            if arrays.position[sink >> 3] > arrays.position[gate] and self.random.random() < 0.6
+        ]
+        sinks = np.array(later, dtype=np.int32)
+        return float(move_sinks(self.bench.cells, arrays, *nets, sinks, len(later)))
+
+    def shrink(self) -> float | None:
+        """Make a gate smaller or drop a buffer, and sometimes let it be undone."""
+        arrays, gate = self.arrays, self.random.choice(self.gates())
+        target = self.random.choice((np.inf, -np.inf))
+        before = float(circuit_delay(arrays))
+        gates = int(arrays.size[0])
+        area = area_of(self.bench.cells, arrays)
+        sinks = np.zeros(len(arrays.cell), dtype=np.int32)
+        if shrink(self.bench.cells, arrays, gate, target, sinks):
+            assert target > 0
+            assert area_of(self.bench.cells, arrays) <= area + 1e-9
+        else:
+            assert circuit_delay(arrays) == pytest.approx(before, rel=1e-12)
+            assert area_of(self.bench.cells, arrays) == pytest.approx(area)
+            assert arrays.size[0] == gates
+        return float(circuit_delay(arrays))
+
 
 def assert_lists_are_whole(bench: Bench, arrays: NetArrays) -> None:
     """Check the sinks of every net against the pins, and that drivers stand before users."""
@@ -130,13 +167,12 @@ def assert_rebuilt_is_the_same(bench: Bench, arrays: NetArrays, circuit: Circuit
     return netlist
 
 
-MOVES = st.lists(
-    st.sampled_from(("size", "size", "swap", "add", "add", "drop")), min_size=1, max_size=40
-)
+KINDS = ("size", "size", "swap", "add", "add", "drop", "move", "shrink")
+MOVES = st.lists(st.sampled_from(KINDS), min_size=1, max_size=30)
 
 
 @given(design=adders(), moves=MOVES, seed=st.integers(0, 2**32))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_after_any_moves_every_load_arrival_and_slew_is_that_of_a_full_timing(
     small: Bench, design: Design, moves: list[str], seed: int
 ) -> None:
@@ -165,7 +201,7 @@ def test_long_walks_in_real_libraries_stay_exact_and_proven(
         arrays = bench.built(adder_state(design))
         walk = Walk(bench, arrays, random)
         for _ in range(200):
-            walk.step(random.choice(("size", "size", "swap", "add", "drop")))
+            walk.step(random.choice(KINDS))
             assert_same_timing(bench, arrays)
         assert_lists_are_whole(bench, arrays)
         texts.append(mapped_verilog(assert_rebuilt_is_the_same(bench, arrays, circuit)))
