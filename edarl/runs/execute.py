@@ -147,8 +147,8 @@ class Run:
         """Size the front's designs in every flow at every target, then confirm the best.
 
         A run that began from the regular structures sizes those again too, so that the store's
-        front has them where they are still the best; they are credited to themselves. Figures of
-        the own timer are not pooled with ABC's: its netlists are timed once more, by ABC.
+        front has them where they are still the best; they are credited to themselves. What the
+        own timer judged is judged once more, by ABC.
         """
         pool = FrontArchive()
         for found in self.archive if timer_for(self.config.flow) == "abc" else ():

@@ -14,6 +14,7 @@ sizing. They differ in what stands between:
 
 These four are ABC's. In ``sized`` the sizer of `edarl.synthesis.timing` maps, buffers and sizes
 instead, in a fraction of the time; ``sized-quick`` and ``sized-thorough`` try less and more hard.
+It sees the delays that ABC reports, since the figures that are confirmed are ABC's.
 
 ``best`` pools the four and ``sized``. ABC's plain ``map`` is never used: it duplicates logic that
 sizing does not recover, so that deleting a random node seems to save area.
@@ -144,8 +145,8 @@ def flows_named(name: str) -> tuple[Flow | SizedFlow, ...]:
 def timer_for(name: str, timer: Timer | None = None) -> Timer:
     """Give who times the netlists of some flows: the one that is asked for, if it can.
 
-    The two timers differ by up to a few per cent in some libraries, so figures that are compared
-    all come from one of them: the own timer where all flows are the own sizer's, otherwise ABC.
+    Figures that are compared all come from one of them: the own timer where all flows are the own
+    sizer's, otherwise ABC.
 
     Args:
         name: A flow, or several joined with ``+``.

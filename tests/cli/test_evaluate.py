@@ -164,7 +164,7 @@ def test_abc_times_what_the_own_sizer_made(edarl: Run, osu018: str) -> None:
 
     for one, two, three in zip(points("fast"), points("abc"), points("confirmed"), strict=True):
         assert two["area_um2"] == pytest.approx(one["area_um2"])
-        assert two["delay_ps"] == pytest.approx(one["delay_ps"], rel=0.01)
+        assert two["delay_ps"] == pytest.approx(one["delay_ps"], abs=0.02)
         assert (three["delay_ps"], three["area_um2"]) == (two["delay_ps"], two["area_um2"])
 
 

@@ -13,7 +13,7 @@ from edarl.hdl.netlist import Instance, MappedNetlist
 from edarl.hdl.reader import read_mapped_verilog
 from edarl.metrics import Constraint, Point
 from edarl.prefix.circuits import KINDS, Circuit
-from edarl.prefix.design import Design
+from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import structure
 from edarl.synthesis import confirm as confirm_module
 from edarl.synthesis.abc import AbcSession
@@ -189,16 +189,33 @@ def test_a_flow_that_nobody_knows_is_told(confirmer: Confirmer) -> None:
         confirmer.confirm(DESIGN, "joint", 200.0)
 
 
-def test_opensta_and_abc_see_the_delays_of_the_own_timer(library: CellLibrary) -> None:
-    require_tool("sta")
-    evaluator = FastEvaluator(library, CONSTRAINT, targets_ps=(170.0, 220.0, 1.0e6))
-    (answer,) = evaluator.evaluate([DESIGN])
-    with Confirmer(library, CONSTRAINT) as confirmer:
-        for point in answer.points:
-            confirmed = confirmer.confirm(DESIGN, point.flow, point.target_ps)
-            assert confirmed.sta_delay_ps == pytest.approx(point.delay_ps, abs=0.1)
-            assert confirmed.point.delay_ps == pytest.approx(point.delay_ps, rel=0.01)
-            assert confirmed.point.area_um2 == pytest.approx(point.area_um2, abs=0.02)
+@pytest.mark.parametrize("name", ["nangate45", "osu018", "sky130hd"])
+def test_confirmed_figures_are_those_of_the_own_timer(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    library = load_library(request.getfixturevalue(name))
+    constraint = library.constraint()
+    targets = (1.0, 300.0, 900.0, 1.0e6)
+    designs = [
+        Design.of(structure(graph, 12), Circuit("adder", 12), mode)
+        for graph in ("brent_kung", "sklansky")
+        for mode in P_MODES
+    ]
+    answers = FastEvaluator(library, constraint, targets_ps=targets).evaluate(designs)
+    requests = [Request(design, "sized", target) for design in designs for target in targets]
+    failures: list[EdarlError] = []
+    with Confirmer(library, constraint) as confirmer:
+        confirmed = confirmer.confirm_all(
+            requests, on_failure=lambda _, error: failures.append(error)
+        )
+    assert failures == []
+    points = [point for answer in answers for point in answer.points]
+    for point, entry in zip(points, confirmed, strict=True):
+        assert entry.point.delay_ps == pytest.approx(point.delay_ps, abs=0.05)
+        assert entry.point.area_um2 == pytest.approx(point.area_um2, abs=0.02)
+        if entry.sta_delay_ps is not None:
+            # Conditional arcs, which ABC merges and OpenSTA does not.
+            assert entry.sta_delay_ps == pytest.approx(point.delay_ps, rel=0.05)
 
 
 def test_opensta_agrees_within_one_percent_and_more_is_flagged(library: CellLibrary) -> None:

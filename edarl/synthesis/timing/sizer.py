@@ -63,6 +63,8 @@ class Sizer:
         library: The cell library.
         constraint: Driver and load.
         effort: How hard to try.
+        as_abc: Whether delays are those that ABC reports instead of those of OpenSTA; they differ
+            where cells have conditional arcs.
 
     Raises:
         LibraryError: The library has no usable delay tables.
@@ -70,7 +72,12 @@ class Sizer:
     """
 
     def __init__(
-        self, library: CellLibrary, constraint: Constraint, *, effort: Effort = "normal"
+        self,
+        library: CellLibrary,
+        constraint: Constraint,
+        *,
+        effort: Effort = "normal",
+        as_abc: bool = False,
     ) -> None:
         if effort not in EFFORTS:
             raise ConfigError(
@@ -79,7 +86,8 @@ class Sizer:
         self.library = library
         self.constraint = constraint
         self.effort = effort
-        cells = _cells(library)
+        self.as_abc = as_abc
+        cells = _cells(library, as_abc)
         self.timing, self.cells = cells.timing, cells.arrays
         self.driver = driver_cell(self.timing, constraint)
 
@@ -109,6 +117,7 @@ class Sizer:
         parts = (
             design.digest,
             self.effort,
+            repr(self.as_abc),
             repr([float(target) for target in targets_ps]),
             self.library.digest,
             repr(self.constraint),
@@ -149,13 +158,15 @@ class Sizer:
 
 @lru_cache(maxsize=32)
 def sizer_for(library: CellLibrary, constraint: Constraint, effort: Effort) -> Sizer:
-    """Give a sizer; the same one whenever the same is asked for.
+    """Give the sizer behind a flow; the same one whenever the same is asked for.
+
+    It sees ABC's delays, as the figures that are confirmed are ABC's.
 
     Raises:
         LibraryError: The library has no usable delay tables.
         ConfigError: There is no such effort.
     """
-    return Sizer(library, constraint, effort=effort)
+    return Sizer(library, constraint, effort=effort, as_abc=True)
 
 
 @lru_cache(maxsize=1)
@@ -169,6 +180,6 @@ def _code_digest() -> str:
 
 
 @lru_cache(maxsize=8)
-def _cells(library: CellLibrary) -> _Cells:
+def _cells(library: CellLibrary, as_abc: bool) -> _Cells:
     timing = timing_library(library)
-    return _Cells(timing, cell_arrays(timing))
+    return _Cells(timing, cell_arrays(timing, as_abc=True) if as_abc else cell_arrays(timing))
