@@ -16,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edarl.errors import ConfigError, NetlistError
-from edarl.hdl.blif import bind
+from edarl.hdl.blif import bind, mapped_blif
 from edarl.hdl.mapping import map_direct
 from edarl.hdl.verilog import mapped_verilog
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import KINDS, Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
+from edarl.synthesis.abc import AbcSession, parse_timing
 from edarl.synthesis.opensta import OpenSta
 from edarl.synthesis.prove import prove_many
 from edarl.synthesis.timing.netlist import FUNCTION_INDEX
@@ -83,6 +84,22 @@ def test_figures_are_those_of_the_emitted_netlists_and_of_opensta(
     found = [point.delay_ps for point in points]
     expected = OpenSta(bench.library, bench.constraint).delays(netlists)
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_figures_as_abc_has_them_are_those_that_abc_reports(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    of = Sizer(bench.library, bench.constraint, effort="quick", as_abc=True)
+    with AbcSession(bench.library, bench.constraint) as session:
+        for design in (regular("sklansky", 16), random_adder(9, Random(4))):
+            for target_ps in shares(bench, design, 0.1, 0.7, 0.85, 10):
+                (point,) = of.curve(design, [target_ps])
+                session.read_netlist(mapped_blif(of.netlist(design, target_ps)))
+                timed = parse_timing(session.run(["topo", "stime"]), 1)[0]
+                assert timed.delay_ps == pytest.approx(point.delay_ps, abs=0.02)
+                assert timed.area_um2 == pytest.approx(point.area_um2, abs=0.01)
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
