@@ -292,7 +292,6 @@ def _settle(state: AdderState, families: Ints, s: Scratch, n: NetArrays) -> None
     swapped, behind, sizes = state.swapped, state.behind, state.size
     exchanged = n.swapped
     buffers[:gates] = -1
-    placed = 0
     total = gates
     for gate in range(gates):
         slot = slots[gate]
@@ -318,13 +317,17 @@ def _settle(state: AdderState, families: Ints, s: Scratch, n: NetArrays) -> None
                 fanin[buffer, 0] = inputs + source
                 fanin[buffer, 1] = -1
                 fanin[buffer, 2] = -1
-                order[placed] = buffer
-                placed += 1
                 buffers[source] = buffer
             fanin[gate, k] = inputs + buffer
         cells[gate] = sized(families, cells[gate], sizes[slot])
+    # A buffer stands right behind its source, so that sizing can put any of its sinks behind it.
+    placed = 0
+    for gate in range(gates):
         order[placed] = gate
         placed += 1
+        if buffers[gate] >= 0:
+            order[placed] = buffers[gate]
+            placed += 1
     n.size[0] = total
 
 

@@ -17,8 +17,9 @@ from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
 from edarl.synthesis.prove import prove_many
 from edarl.synthesis.timing.arrays import NetArrays
-from edarl.synthesis.timing.mapping import adder_state
-from edarl.synthesis.timing.netlist import from_mapped
+from edarl.synthesis.timing.joint import polish
+from edarl.synthesis.timing.mapping import adder_netlist, adder_state
+from edarl.synthesis.timing.netlist import driver_cell, from_mapped
 from edarl.synthesis.timing.sizing import (
     add_buffer,
     area_of,
@@ -39,6 +40,7 @@ from tests.synthesis.timing.support import (
     random_adder,
     sinks_of,
 )
+from tests.synthesis.timing.test_mapping import random_state
 
 _BUF = 1
 
@@ -341,6 +343,33 @@ def test_orienting_exchanges_pins_only_and_times_in_full(small: Bench, seed: int
     assert_same_timing(small, arrays)
     assert_lists_are_whole(small, arrays)
     assert small.is_right(small.mapped(arrays, design.circuit), design.circuit)
+
+
+@pytest.mark.parametrize("library", ["small", "nangate"])
+def test_polishing_any_state_leaves_exact_timing_and_a_state_that_builds_the_same_again(
+    library: str, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(library)
+    for seed in range(150):
+        random = Random(seed)
+        design = random_adder(random.randint(3, 12), random)
+        state = random_state(design, random)
+        arrays, scratch = adder_netlist(
+            state,
+            pins=bench.cells.cap.shape[1],
+            driver=driver_cell(bench.timing, bench.constraint),
+            load_ff=bench.constraint.load_ff,
+        )
+        target = random.uniform(50, 400)
+        delay, area = polish(bench.cells, state, scratch, arrays, target, 4)
+        assert delay == circuit_delay(arrays)
+        assert area == pytest.approx(area_of(bench.cells, arrays))
+        assert_same_timing(bench, arrays)
+        assert_lists_are_whole(bench, arrays)
+        assert bench.is_right(bench.mapped(arrays, design.circuit), design.circuit, vectors=30)
+        again = bench.built(state)
+        assert circuit_delay(again) == pytest.approx(delay, rel=1e-12)
+        assert area_of(bench.cells, again) == pytest.approx(area)
 
 
 def test_relinking_does_not_change_the_delay(small: Bench) -> None:
