@@ -308,8 +308,7 @@ def anneal(
     path = np.zeros((4, 512), dtype=np.int32)
     sinks = np.zeros(n.cell.shape[0], dtype=np.int32)
     clock = np.ones(1, dtype=np.int64)
-    limits = np.zeros(3)
-    limits[2] = 1.0
+    limits = np.ones(3)
     kept = np.zeros_like(current.present)
     limit = weights.cumsum() / weights.sum()
     delay = _rebuild(t, current, s, n)

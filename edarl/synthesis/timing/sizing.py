@@ -53,13 +53,14 @@ def area_of(t: CellArrays, n: NetArrays) -> float:
 
 
 @compiled
-def slowest_path(t: CellArrays, n: NetArrays, path: Ints) -> int:
+def slowest_path(t: CellArrays, n: NetArrays, path: Ints, stages: Floats) -> int:
     """Follow the slowest path back from its output.
 
     Args:
         t: The cells.
         n: A timed netlist.
         path: [4, L] filled with gate, input pin, input edge and output edge, output first.
+        stages: [2, L] filled with delay and output slew of each gate from that pin, in ps.
 
     Returns:
         How many gates are on it.
@@ -86,11 +87,13 @@ def slowest_path(t: CellArrays, n: NetArrays, path: Ints) -> int:
             first = (c * pins + k) * 2 + edge
             for arc in range(arc_start[first], arc_start[first + 1]):
                 falls = arc_falls[arc]
-                delay, _ = lookup(t, arc, c, slews[source, falls], loads[net, edge])
+                delay, slew = lookup(t, arc, c, slews[source, falls], loads[net, edge])
                 if arrival[source, falls] + delay > best:
                     best = arrival[source, falls] + delay
                     pin = k
                     falls_in = falls
+                    stages[0, length] = delay
+                    stages[1, length] = slew
         path[0, length] = gate
         path[1, length] = pin
         path[2, length] = falls_in
@@ -116,9 +119,16 @@ def pin_delay(
     return longest, largest
 
 
-@compiled
+@inlined
 def path_change(
-    t: CellArrays, n: NetArrays, path: Ints, length: int, i: int, cell: int, pin: int
+    t: CellArrays,
+    n: NetArrays,
+    path: Ints,
+    stages: Floats,
+    length: int,
+    i: int,
+    cell: int,
+    pin: int,
 ) -> float:
     """Estimate how a path's delay changes when a gate on it becomes another cell or uses a pin.
 
@@ -130,45 +140,35 @@ def path_change(
     old = n.cell[gate]
     source = n.fanin[gate, old_pin]
     more = t.cap[cell, pin, falls] - t.cap[old, old_pin, falls]
-    if cell == old and pin != old_pin:
-        # The other signal moves to this pin's old place; only this net's load matters here.
-        more = t.cap[cell, pin, falls] - t.cap[old, old_pin, falls]
     change = 0.0
-    slew = n.slew[source, falls]
+    slew_in = n.slew[source, falls]
     if more != 0.0:
+        load_in = n.load[source, falls]
         if i + 1 < length:
             driver, driver_pin, driver_falls = path[0, i + 1], path[1, i + 1], path[2, i + 1]
-            c = n.cell[driver]
-            s = n.slew[n.fanin[driver, driver_pin], driver_falls]
-            load = n.load[source, falls]
-            before, slew_before = pin_delay(t, c, driver_pin, driver_falls, falls, s, load)
-            after, slew_after = pin_delay(t, c, driver_pin, driver_falls, falls, s, load + more)
-            change += after - before
-            slew += slew_after - slew_before
+            slew_before = n.slew[n.fanin[driver, driver_pin], driver_falls]
+            delay, slew = pin_delay(
+                t, n.cell[driver], driver_pin, driver_falls, falls, slew_before, load_in + more
+            )
+            change += delay - stages[0, i + 1]
+            slew_in += slew - stages[1, i + 1]
         elif source < inputs:
-            c = n.driver[0]
-            load = n.load[source, falls]
-            # The driver is a buffer or an inverter: either edge may cause this one.
-            before, slew_before = pin_delay(t, c, 0, falls, falls, 0.0, load)
-            after, slew_after = pin_delay(t, c, 0, falls, falls, 0.0, load + more)
-            if before == -np.inf:
-                before, slew_before = pin_delay(t, c, 0, 1 - falls, falls, 0.0, load)
-                after, slew_after = pin_delay(t, c, 0, 1 - falls, falls, 0.0, load + more)
-            change += after - before
-            slew += slew_after - slew_before
+            # The driving cell is a buffer or an inverter: one of both edges causes this one.
+            for cause in range(2):
+                delay, slew = pin_delay(t, n.driver[0], 0, cause, falls, 0.0, load_in + more)
+                if delay > -np.inf:
+                    before, slew_before = pin_delay(t, n.driver[0], 0, cause, falls, 0.0, load_in)
+                    change += delay - before
+                    slew_in += slew - slew_before
     net = inputs + gate
-    load = n.load[net, edge]
-    before, slew_before = pin_delay(t, old, old_pin, falls, edge, n.slew[source, falls], load)
-    after, slew_after = pin_delay(t, cell, pin, falls, edge, slew, load)
-    change += after - before
+    delay, slew = pin_delay(t, cell, pin, falls, edge, slew_in, n.load[net, edge])
+    change += delay - stages[0, i]
     if i > 0:
-        user, user_pin, user_edge = path[0, i - 1], path[1, i - 1], path[3, i - 1]
-        c = n.cell[user]
-        s = n.slew[net, edge]
-        load = n.load[inputs + user, user_edge]
-        before, _ = pin_delay(t, c, user_pin, edge, user_edge, s, load)
-        after, _ = pin_delay(t, c, user_pin, edge, user_edge, s + slew_after - slew_before, load)
-        change += after - before
+        user, user_edge = path[0, i - 1], path[3, i - 1]
+        slew_out = n.slew[net, edge] + slew - stages[1, i]
+        load_out = n.load[inputs + user, user_edge]
+        delay, _ = pin_delay(t, n.cell[user], path[1, i - 1], edge, user_edge, slew_out, load_out)
+        change += delay - stages[0, i - 1]
     return change
 
 
@@ -447,8 +447,8 @@ def fasten(
         t: The cells.
         n: The netlist, timed.
         target: The delay to reach in ps.
-        limits: [3] area in um2 and number of changes at which to give up; 1 where a gate may have
-            one buffer only and a buffer none, as slots can tell.
+        limits: [3] area in um2 and number of steps at which to give up; 1 where a gate may have one
+            buffer only and a buffer none, as slots can tell.
         path: Scratch, [4, L].
         sinks: Scratch, [K].
         clock: [1] counts changes, over several calls for the same netlist.
@@ -456,14 +456,15 @@ def fasten(
     inputs = n.size[1]
     delay = circuit_delay(n)
     buffer = t.family[1, 0]
+    stages = np.zeros((2, path.shape[1]))
     stuck = -1
     area = area_of(t, n)
     changes = 0
     while delay > target and area <= limits[0] and changes < limits[1]:
         changes += 1
-        length = slowest_path(t, n, path)
+        length = slowest_path(t, n, path, stages)
         best = 0.0
-        best_kind = best_at = best_value = -1
+        best_kind = best_at = -1
         for i in range(length):
             gate, pin = path[0, i], path[1, i]
             c = n.cell[gate]
@@ -471,16 +472,18 @@ def fasten(
             if function < 0:
                 continue
             if pin < 2 and has_twins(function) and clock[0] > n.tried[gate, 0]:
-                change = path_change(t, n, path, length, i, c, 1 - pin)
-                if change < -0.05 and change * 20.0 < best:
+                change = path_change(t, n, path, stages, length, i, c, 1 - pin)
+                if change >= -0.05:
+                    n.tried[gate, 0] = clock[0] + 10
+                elif change * 20.0 < best:
                     best, best_kind, best_at = change * 20.0, 1, i
             larger = t.family[function, t.rank[c] + 1] if t.rank[c] >= 0 else -1
             if larger >= 0:
-                change = path_change(t, n, path, length, i, larger, pin)
+                change = path_change(t, n, path, stages, length, i, larger, pin)
                 if change < -_LEAST_GAIN:
                     ratio = change / max(t.area[larger] - t.area[c], 0.01)
                     if ratio < best:
-                        best, best_kind, best_at, best_value = ratio, 0, i, larger
+                        best, best_kind, best_at = ratio, 0, i
             # Sinks beside the path: what would they weigh less behind the smallest buffer?
             net = inputs + gate
             if (
@@ -515,8 +518,10 @@ def fasten(
             continue
         gate = path[0, best_at]
         if best_kind == 0:
-            area += t.area[best_value] - t.area[n.cell[gate]]
-            delay = set_cell(t, n, gate, best_value)
+            c = n.cell[gate]
+            larger = t.family[t.function[c], t.rank[c] + 1]
+            area += t.area[larger] - t.area[c]
+            delay = set_cell(t, n, gate, larger)
             clock[0] += 1
         elif best_kind == 1:
             now = swap_pins(t, n, gate)
@@ -680,7 +685,7 @@ def size_curve(
         target = targets[k]
         delay = fasten(t, chain, target, limits, path, sinks, clock)
         copy_net(chain, work)
-        if delay <= target:
-            delay = recover(t, work, target, 1 if effort == 0 else 4, sinks)
+        if effort > 0 and delay <= target:
+            delay = recover(t, work, target, 4, sinks)
         delays[k] = delay
         areas[k] = area_of(t, work)

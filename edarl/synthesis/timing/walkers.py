@@ -1,4 +1,4 @@
-"""Walkers that anneal adders with their sizes: states of the compiled kernel, and their netlists."""
+"""Walkers that anneal adders with their sizes: states of the compiled kernel and their netlists."""
 
 from __future__ import annotations
 
