@@ -20,7 +20,18 @@ from edarl.prefix.design import Design
 from edarl.synthesis.timing.arrays import Ints, Longs, NetArrays, allocate
 from edarl.synthesis.timing.compiled import compiled, inlined
 
-__all__ = ["AdderState", "adder_netlist", "adder_state", "build_adder", "gate_room", "slots_of"]
+__all__ = [
+    "AdderState",
+    "Scratch",
+    "adder_netlist",
+    "adder_state",
+    "bits_of_rows",
+    "build_adder",
+    "gate_room",
+    "scratch_for",
+    "sized",
+    "slots_of",
+]
 
 
 _INV, _BUF, _NAND, _NOR, _XOR, _XNOR, _AOI, _OAI = 0, 1, 2, 3, 6, 7, 8, 9

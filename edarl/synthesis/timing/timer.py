@@ -19,12 +19,17 @@ from edarl.synthesis.timing.compiled import U, compiled, inlined
 __all__ = [
     "circuit_delay",
     "link_sinks",
+    "load_net",
     "lookup",
+    "mark_sinks",
     "require",
     "resized",
+    "segment",
     "slack",
     "time_fully",
+    "time_gate",
     "time_incrementally",
+    "time_input",
 ]
 
 
