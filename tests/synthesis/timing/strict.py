@@ -78,7 +78,7 @@ def install() -> None:
         module.allocate = lambda *a, **k: strict(allocate(*a, **k))
     mapping.scratch_for = lambda *a: strict(scratch_for(*a))
     sizer.adder_state = lambda design: strict(mapping.adder_state(design))
-    sizer.cell_arrays = lambda timing, **k: strict(arrays.cell_arrays(timing, **k))
+    sizer.cell_arrays = lambda *a, **k: strict(arrays.cell_arrays(*a, **k))
 
 
 def size(library_file: Path) -> Iterator[str]:
