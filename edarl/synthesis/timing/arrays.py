@@ -7,7 +7,7 @@ is primary input ``n`` for ``n < inputs`` and the output of gate ``n - inputs`` 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ __all__ = [
     "Ints",
     "Longs",
     "NetArrays",
+    "View",
     "allocate",
     "cell_arrays",
 ]
@@ -37,6 +38,12 @@ MAX_PINS = 8
 
 _RISE_TO_RISE, _FALL_TO_RISE = 0, 2
 """Two values of `Tables.arc_edges`."""
+
+
+View = Literal["opensta", "abc", "cautious"]
+"""Whose delays the timer gives. ABC merges the conditional arcs of a pin, which changes delays by
+up to some percent where a cell has such arcs of both senses, as an XOR has. ``cautious`` has the
+arcs of both: a netlist that is fast enough for it is fast enough for either."""
 
 
 class CellArrays(NamedTuple):
@@ -97,8 +104,8 @@ def _without_padding(t: Tables) -> Tables:
     return t._replace(slew_axis=slew_axis, load_axis=load_axis, values=values)
 
 
-def _merged(t: Tables) -> Tables:
-    """Merge each pin's arcs as ABC does.
+def _merged(t: Tables, *, keep_other_senses: bool) -> Tables:
+    """Merge each pin's arcs as ABC does; with ``keep_other_senses`` without dropping any sense.
 
     ABC knows one arc per input pin: the sense is that of the pin's first timing group, and each
     table has the largest value of all groups at every breakpoint. So where conditional groups are
@@ -116,22 +123,29 @@ def _merged(t: Tables) -> Tables:
             for before in (0, 1) if both else (out if follows else 1 - out,):
                 edges.append(2 * before + out)
                 values.append(largest)
+        if keep_other_senses:
+            there = set(edges[starts[-1] :])
+            for edge, grid in zip(order, grids, strict=True):
+                if edge not in there:
+                    edges.append(edge)
+                    values.append(grid)
         starts.append(len(edges))
     return t._replace(
         arc_start=np.array(starts), arc_edges=np.array(edges), values=np.array(values)
     )
 
 
-def cell_arrays(timing: TimingLibrary, *, as_abc: bool = False) -> CellArrays:
+def cell_arrays(timing: TimingLibrary, view: View = "opensta") -> CellArrays:
     """Give a library as the compiled code reads it.
 
     Args:
         timing: The library.
-        as_abc: Merge conditional arcs as ABC does, so that delays are those that ABC reports
-            instead of those of OpenSTA; they differ by up to some percent where cells have
-            conditional arcs.
+        view: Whose delays to give.
     """
-    t = _without_padding(_merged(timing.tables) if as_abc else timing.tables)
+    tables = timing.tables
+    if view != "opensta":
+        tables = _merged(tables, keep_other_senses=view == "cautious")
+    t = _without_padding(tables)
     cells, pins = t.cap.shape[:2]
     order: list[int] = []
     starts = [0]

@@ -19,7 +19,7 @@ from edarl.hdl.netlist import MappedNetlist
 from edarl.metrics import Constraint
 from edarl.prefix.design import Design
 from edarl.synthesis.cell_library import CellLibrary
-from edarl.synthesis.timing.arrays import CellArrays, Floats, NetArrays, allocate, cell_arrays
+from edarl.synthesis.timing.arrays import CellArrays, Floats, NetArrays, View, allocate, cell_arrays
 from edarl.synthesis.timing.mapping import adder_netlist, adder_state, build_adder
 from edarl.synthesis.timing.netlist import driver_cell, from_gates, to_mapped
 from edarl.synthesis.timing.sizing import size_curve
@@ -63,8 +63,7 @@ class Sizer:
         library: The cell library.
         constraint: Driver and load.
         effort: How hard to try.
-        as_abc: Whether delays are those that ABC reports instead of those of OpenSTA; they differ
-            where cells have conditional arcs.
+        view: Whose delays to size by.
 
     Raises:
         LibraryError: The library has no usable delay tables.
@@ -77,7 +76,7 @@ class Sizer:
         constraint: Constraint,
         *,
         effort: Effort = "normal",
-        as_abc: bool = False,
+        view: View = "opensta",
     ) -> None:
         if effort not in EFFORTS:
             raise ConfigError(
@@ -86,8 +85,8 @@ class Sizer:
         self.library = library
         self.constraint = constraint
         self.effort = effort
-        self.as_abc = as_abc
-        cells = _cells(library, as_abc)
+        self.view = view
+        cells = _cells(library, view)
         self.timing, self.cells = cells.timing, cells.arrays
         self.driver = driver_cell(self.timing, constraint)
 
@@ -117,7 +116,7 @@ class Sizer:
         parts = (
             design.digest,
             self.effort,
-            repr(self.as_abc),
+            self.view,
             repr([float(target) for target in targets_ps]),
             self.library.digest,
             repr(self.constraint),
@@ -157,16 +156,18 @@ class Sizer:
 
 
 @lru_cache(maxsize=32)
-def sizer_for(library: CellLibrary, constraint: Constraint, effort: Effort) -> Sizer:
+def sizer_for(
+    library: CellLibrary, constraint: Constraint, effort: Effort, view: View = "abc"
+) -> Sizer:
     """Give the sizer behind a flow; the same one whenever the same is asked for.
 
-    It sees ABC's delays, as the figures that are confirmed are ABC's.
+    By default it sees ABC's delays, as the figures that are confirmed are ABC's.
 
     Raises:
         LibraryError: The library has no usable delay tables.
         ConfigError: There is no such effort.
     """
-    return Sizer(library, constraint, effort=effort, as_abc=True)
+    return Sizer(library, constraint, effort=effort, view=view)
 
 
 @lru_cache(maxsize=1)
@@ -180,6 +181,6 @@ def _code_digest() -> str:
 
 
 @lru_cache(maxsize=8)
-def _cells(library: CellLibrary, as_abc: bool) -> _Cells:
+def _cells(library: CellLibrary, view: View) -> _Cells:
     timing = timing_library(library)
-    return _Cells(timing, cell_arrays(timing, as_abc=True) if as_abc else cell_arrays(timing))
+    return _Cells(timing, cell_arrays(timing, view))

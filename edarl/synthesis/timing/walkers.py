@@ -97,7 +97,7 @@ class JointWalkers:
             raise ConfigError(
                 f"walkers and threads should be at least 1, actual: {count} and {threads}"
             )
-        self.sizer = sizer_for(library, constraint, "quick")
+        self.sizer = sizer_for(library, constraint, "quick", "cautious")
         self.target_ps = float(target_ps)
         self.circuit = circuit
         self.count = count

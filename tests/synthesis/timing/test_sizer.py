@@ -91,7 +91,7 @@ def test_figures_as_abc_has_them_are_those_that_abc_reports(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     bench: Bench = request.getfixturevalue(name)
-    of = Sizer(bench.library, bench.constraint, effort="quick", as_abc=True)
+    of = Sizer(bench.library, bench.constraint, effort="quick", view="abc")
     with AbcSession(bench.library, bench.constraint) as session:
         for design in (regular("sklansky", 16), random_adder(9, Random(4))):
             for target_ps in shares(bench, design, 0.1, 0.7, 0.85, 10):

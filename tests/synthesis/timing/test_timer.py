@@ -159,7 +159,7 @@ def test_with_abcs_merging_of_conditional_arcs_delays_are_those_of_abc(
     with AbcSession(bench.library, bench.constraint) as session:
         netlists = netlists_for_abc(bench, session)
         expected = np.array(abc_delays(session, netlists))
-    merged = cell_arrays(bench.timing, as_abc=True)
+    merged = cell_arrays(bench.timing, "abc")
     found = np.array([bench.delay(netlist, merged) for netlist in netlists])
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.02)
     # Without merging they agree only where no cell has conditional arcs.
@@ -169,11 +169,25 @@ def test_with_abcs_merging_of_conditional_arcs_delays_are_those_of_abc(
     assert np.abs(exact / expected - 1).max() > 1e-3
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_the_cautious_view_is_no_faster_than_opensta_and_abc_and_hardly_slower(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    bench: Bench = request.getfixturevalue(name)
+    with AbcSession(bench.library, bench.constraint) as session:
+        netlists = netlists_for_abc(bench, session)
+    views = [cell_arrays(bench.timing, view) for view in ("opensta", "abc", "cautious")]
+    delays = np.array([[bench.delay(netlist, cells) for cells in views] for netlist in netlists])
+    slower = delays[:, 2] / delays[:, :2].max(axis=1)
+    assert slower.min() >= 1 - 1e-9
+    assert slower.max() < 1.03
+
+
 def test_merging_as_abc_does_keeps_the_first_groups_sense_and_the_larger_values(
     tmp_path: Path,
 ) -> None:
     bench = hand_bench(tmp_path)
-    merged = cell_arrays(bench.timing, as_abc=True)
+    merged = cell_arrays(bench.timing, "abc")
     cell = bench.timing.index["EITHER"]
     for cells, arcs in ((bench.cells, 4), (merged, 2)):
         first = cell * cells.cap.shape[1] * 2
