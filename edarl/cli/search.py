@@ -54,7 +54,11 @@ app = typer.Typer(add_completion=False)
 def search(
     *,
     method: Annotated[
-        str, typer.Option(help="anneal, evolve, greedy, random, agent or ppo.")
+        str,
+        typer.Option(
+            help="anneal, evolve, greedy, random, agent, ppo, or, for adders, joint: graph and "
+            "sizes together."
+        ),
     ] = "anneal",
     circuit: CircuitKind = "adder",
     width: Width = 16,
@@ -62,17 +66,22 @@ def search(
     cout: CarryOut = True,
     library: LibraryName = "default",
     flow: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Flow that is searched in, such as sized, the fastest; the front is sized in all."
+            help="Flow that is searched in, such as sized, the fastest; the front is sized in all. "
+            "By default pinswap, for joint sized."
         ),
-    ] = "pinswap",
+    ] = None,
     p_mode: PModeName = "best",
     delays: Annotated[
         str, typer.Option(help="Delay targets such as 300,345; spread over the range if not given.")
     ] = "",
     budget: Annotated[
-        int, typer.Option(help="Evaluation calls: designs sized at one target in one flow.")
+        int,
+        typer.Option(
+            help="Evaluation calls: designs sized at one target in one flow. For joint, a call is "
+            "a round: 12 walkers of 200 steps."
+        ),
     ] = 2000,
     seed: Seed = 0,
     starts: Annotated[
@@ -81,7 +90,10 @@ def search(
     driver: DriverCell = None,
     load_ff: LoadFf = None,
     workers: Annotated[
-        int, typer.Option(help="ABC processes, or threads of flow sized, that share a batch.")
+        int,
+        typer.Option(
+            help="ABC processes, or threads of flow sized, that share a batch; threads of joint."
+        ),
     ] = 1,
     run_dir: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default a new one in edarl's home.")

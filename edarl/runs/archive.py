@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from edarl.errors import CheckpointError, EdarlError
+from edarl.hdl.netlist import MappedNetlist
+from edarl.hdl.reader import read_mapped_verilog
+from edarl.hdl.verilog import mapped_verilog
 from edarl.metrics import Evaluation, Point
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
@@ -15,11 +18,19 @@ __all__ = ["Found", "FrontArchive"]
 
 
 class Found(NamedTuple):
-    """A design with the point that put it on the front, and after how many calls."""
+    """A design on the front.
+
+    Attributes:
+        design: The design.
+        point: The point that put it there.
+        calls: After how many calls.
+        netlist: The point's netlist where no flow can make it again; None where its flow can.
+    """
 
     design: Design
     point: Point
     calls: int
+    netlist: MappedNetlist | None = None
 
 
 class FrontArchive:
@@ -47,16 +58,16 @@ class FrontArchive:
             evaluation: Its evaluation; a failed one has no points.
             calls: Evaluation calls of the run so far.
         """
-        entered = False
-        for point in evaluation.points:
-            if any(_covers(found.point, point) for found in self._front):
-                continue
-            self._front = [found for found in self._front if not _covers(point, found.point)]
-            self._front.append(Found(design, point, calls))
-            entered = True
-        if entered:
-            self._front.sort(key=lambda found: found.point.delay_ps)
-        return entered
+        entered = [self.take(Found(design, point, calls)) for point in evaluation.points]
+        return any(entered)
+
+    def take(self, new: Found) -> bool:
+        """Take one point; give whether it is on the front now."""
+        if any(_covers(found.point, new.point) for found in self._front):
+            return False
+        kept = [found for found in self._front if not _covers(new.point, found.point)]
+        self._front = sorted([*kept, new], key=lambda found: found.point.delay_ps)
+        return True
 
     def best_at(self, delay_ps: float) -> Found | None:
         """Give the smallest point that meets a delay, or None."""
@@ -76,6 +87,7 @@ class FrontArchive:
                     found.point.flow,
                 ],
                 "calls": found.calls,
+                "netlist": mapped_verilog(found.netlist) if found.netlist else None,
             }
             for found in self._front
         ]
@@ -95,8 +107,10 @@ class FrontArchive:
                 )
                 target, delay, area, flow = entry["point"]
                 point = Point(float(target), float(delay), float(area), str(flow))
-                archive._front.append(Found(design, point, int(entry["calls"])))
-        except (KeyError, TypeError, ValueError, EdarlError) as error:
+                text = entry.get("netlist")  # runs of earlier versions have none
+                netlist = read_mapped_verilog(text) if text is not None else None
+                archive._front.append(Found(design, point, int(entry["calls"]), netlist))
+        except (AttributeError, KeyError, TypeError, ValueError, EdarlError) as error:
             raise CheckpointError(f"the saved front is damaged: {error}") from error
         return archive
 

@@ -18,17 +18,25 @@ from edarl.synthesis.flows import flows_named
 
 __all__ = ["METHODS", "Method", "RunConfig", "read_config"]
 
-Method = Literal["anneal", "evolve", "greedy", "random", "agent", "ppo"]
+Method = Literal["anneal", "evolve", "greedy", "random", "joint", "agent", "ppo"]
 
 METHODS: Mapping[Method, str] = {
     "anneal": "simulated annealing at each delay target",
     "evolve": "a population with mutation and crossover at each delay target",
     "greedy": "hill climbing with restarts at each delay target",
     "random": "random walks with restarts",
+    "joint": "graph and sizes of an adder annealed together at each delay target",
     "agent": "one target-conditioned double DQN for the whole front",
     "ppo": "MaskablePPO, the stock agent, for the whole front",
 }
 """Every way to search, with its line in the help."""
+
+_JOINT: Method = "joint"
+
+
+def _usual_flow(settings: Mapping[str, Any]) -> str:  # Any: settings have several types
+    """Give the flow of a run that names none: joint annealing leaves little for others to cost."""
+    return "sized" if settings.get("method") == _JOINT else "pinswap"
 
 
 class RunConfig(BaseModel):
@@ -43,8 +51,11 @@ class RunConfig(BaseModel):
     library: str = Field("default", description="Cell library: a name, or a Liberty file.")
     driver_cell: str | None = Field(None, description="Cell that drives every input.")
     load_ff: float | None = Field(None, gt=0, description="Load of every output in femtofarad.")
-    flow: str = Field("pinswap", description="Flow that gives the reward; several with '+'.")
     method: Method = Field("anneal", description="How to search.")
+    flow: str = Field(
+        default_factory=_usual_flow,
+        description="Flow that gives the reward; several with '+'; none: pinswap, of joint sized.",
+    )
     targets_ps: tuple[float, ...] = Field(
         (), description="Delay targets in ps; none: from the frame."
     )
@@ -57,9 +68,7 @@ class RunConfig(BaseModel):
     starts: Literal["regular", "scratch"] = Field(
         "regular", description="Begin from all regular structures, or from ripple and Sklansky."
     )
-    workers: int = Field(
-        1, ge=1, le=256, description="ABC processes, or threads of flow sized, that share a batch."
-    )
+    workers: int = Field(1, ge=1, le=256, description="ABC processes, or threads of the own timer.")
     confirm: bool = Field(True, description="Whether to emit, time and prove the front at the end.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between saved states.")
     dqn: DqnConfig = Field(DqnConfig(), description="Settings of the agent.")
@@ -72,6 +81,11 @@ class RunConfig(BaseModel):
             flows_named(self.flow)
         except EdarlError as error:
             raise ValueError(str(error)) from error
+        if self.method == _JOINT and self.circuit != "adder":
+            raise ValueError(
+                f"method joint searches for adders, actual circuit: {self.circuit}; use another "
+                "method for it, such as anneal"
+            )
         if any(not target > 0 for target in self.targets_ps):
             raise ValueError(f"targets_ps should be positive, actual: {self.targets_ps}")
         return self

@@ -9,7 +9,6 @@ import structlog
 
 from edarl.errors import EdarlError
 from edarl.metrics import Constraint
-from edarl.prefix.design import Design
 from edarl.store import LibraryRef, Store
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
@@ -26,7 +25,7 @@ def confirm_front(
     constraint: Constraint,
     *,
     store: Store | None = None,
-    run_of: Callable[[Design], str | None] = lambda _: None,
+    run_of: Callable[[Confirmed], str | None] = lambda _: None,
     on_design: Callable[[int], None] | None = None,
 ) -> tuple[Confirmed, ...]:
     """Emit, time and prove the points of a front; store what is proven.
@@ -38,7 +37,7 @@ def confirm_front(
         library: The cell library.
         constraint: Driver and load.
         store: Where the proven netlists go; None keeps them nowhere.
-        run_of: Says which run of the store a design is credited to.
+        run_of: Says which run of the store a netlist is credited to.
         on_design: Told how many netlists have been emitted and timed so far.
 
     Returns:
@@ -69,7 +68,7 @@ def confirm_front(
                 proven=True,
                 proof=proof_record(entry.proof),
                 sta_delay_ps=entry.sta_delay_ps,
-                run=run_of(entry.design),
+                run=run_of(entry),
             )
     ordered = sorted(confirmed, key=lambda entry: (entry.point.delay_ps, entry.point.area_um2))
     kept: list[Confirmed] = []

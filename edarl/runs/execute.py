@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
 
 from edarl.errors import CheckpointError
-from edarl.metrics import Evaluation
+from edarl.metrics import Evaluation, Point
 from edarl.objectives.frame import Frame
 from edarl.objectives.fronts import Box, gain, hypervolume
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
-from edarl.runs.archive import FrontArchive
+from edarl.runs.archive import Found, FrontArchive
 from edarl.runs.confirming import confirm_front
 from edarl.runs.directory import RunDirectory, machine_name, versions
 from edarl.runs.problem import evaluator_spec, run_frame
@@ -29,6 +29,9 @@ from edarl.synthesis.confirm import Confirmed, Request
 from edarl.synthesis.evaluator import Evaluator
 from edarl.synthesis.flows import BEST, timer_for
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
+
+if TYPE_CHECKING:
+    from edarl.synthesis.timing.walkers import JointNetlist
 
 __all__ = ["Run"]
 
@@ -148,17 +151,14 @@ class Run:
 
         A run that began from the regular structures sizes those again too, so that the store's
         front has them where they are still the best; they are credited to themselves. What the
-        own timer judged is judged once more, by ABC.
+        own timer judged is judged once more, by ABC; netlists that no flow can make again are
+        confirmed as they are.
         """
         pool = FrontArchive()
-        for found in self.archive if timer_for(self.config.flow) == "abc" else ():
-            pool.add(
-                found.design,
-                Evaluation(
-                    found.design.digest, frame.library, frame.constraint, points=(found.point,)
-                ),
-                found.calls,
-            )
+        timed_by_abc = timer_for(self.config.flow) == "abc"
+        for found in self.archive:
+            if timed_by_abc or found.netlist is not None:
+                pool.take(found)
         calls_of = {found.design: found.calls for found in self.archive}
         if self.config.starts == "regular":
             calls_of = dict.fromkeys(self.starts(), 0) | calls_of
@@ -172,17 +172,27 @@ class Run:
                 pool.add(design, evaluation, calls_of[design])
         finally:
             evaluator.close()
-        regular_run = self._regular_run({found.design for found in pool})
+        own_flows = {found.point.flow for found in pool if found.netlist is not None}
+        regular_run = self._regular_run(
+            {found.design for found in pool if found.point.flow not in own_flows}
+        )
+
+        def run_of(entry: Confirmed) -> str | None:
+            is_own = entry.point.flow in own_flows
+            return self.store_id if is_own else regular_run.get(entry.design, self.store_id)
 
         def on_design(done: int) -> None:
             self._show("confirm", done, len(pool), force=True)
 
         return confirm_front(
-            [Request(found.design, found.point.flow, found.point.target_ps) for found in pool],
+            [
+                Request(found.design, found.point.flow, found.point.target_ps, found.netlist)
+                for found in pool
+            ],
             self.library,
             self.constraint,
             store=self.store,
-            run_of=lambda design: regular_run.get(design, self.store_id),
+            run_of=run_of,
             on_design=on_design,
         )
 
@@ -212,6 +222,12 @@ class Run:
         """
         recorder = RecordingEvaluator(evaluator_spec(self.config, targets_ps).build(), self._record)
         return PooledPModes(recorder) if pooled else recorder
+
+    def keep(self, found: JointNetlist | None, target_ps: float) -> None:
+        """Take a netlist that the method itself has made for a target, if it has made one."""
+        if found is not None:
+            point = Point(target_ps, found.delay_ps, found.area_um2, self.config.method)
+            self.archive.take(Found(found.design, point, self.calls, found.netlist))
 
     def starts(self) -> tuple[Design, ...]:
         """Give the designs a search begins from."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.objectives.iso_delay import iso_delay_cost
-from edarl.search import Searcher, SearchProblem, make_searcher, run_search
+from edarl.search import Searcher, SearchProblem, Sizing, make_searcher, run_search
 from edarl.synthesis.flows import flows_named
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ def search_targets(
             cost=partial(iso_delay_cost, target_ps=target),
             starts=run.starts(),
             p_moves=run.config.p_mode == "best",
+            sizing=Sizing(run.library, run.constraint, target),
         )
         searcher = make_searcher(
             run.config.method,
             problem,
             seed=run.seeds(len(targets))[index],
             evaluations=shares[index] // flows,
+            threads=run.config.workers,
         )
         spent = spent_before if index == first else 0
         if index == first and "searcher" in saved:
@@ -63,16 +65,23 @@ def search_targets(
         def state(index: int = index, begun: int = begun, searcher: Searcher = searcher) -> Any:
             return {"target": index, "spent": run.calls - begun, "searcher": searcher.state()}
 
+        def on_evaluation(
+            *_: object, searcher: Searcher = searcher, target: float = target, state: Any = state
+        ) -> None:
+            run.keep(searcher.found, target)
+            run.tick(state)
+
         try:
             outcome = run_search(
                 searcher,
                 evaluator,
                 budget_calls=max(0, shares[index] - spent),
-                on_evaluation=lambda *_, state=state: run.tick(state),
+                on_evaluation=on_evaluation,
                 should_stop=run.should_stop,
             )
         finally:
             evaluator.close()
+        run.keep(searcher.found, target)
         stopped_by = outcome.stopped_by
         if stopped_by in ("asked", "interrupted"):
             return stopped_by, state()

@@ -1,4 +1,4 @@
-"""Search without learning: random walks, greedy descent, simulated annealing, evolution.
+"""Search without learning: random walks, greedy descent, annealing, evolution, joint annealing.
 
 A searcher proposes designs and observes their evaluations; `run_search` is the loop around it and
 the one counter of evaluation calls. Nothing here knows tools, databases or networks.
@@ -10,7 +10,7 @@ from edarl.search.evolution import Evolution, EvolutionOptions
 from edarl.search.greedy import Greedy, GreedyOptions
 from edarl.search.methods import METHODS, make_searcher
 from edarl.search.moves import Proposal
-from edarl.search.problem import Searcher, SearchProblem
+from edarl.search.problem import Searcher, SearchProblem, Sizing
 from edarl.search.random_walk import RandomOptions, RandomWalk
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "SearchOutcome",
     "SearchProblem",
     "Searcher",
+    "Sizing",
     "StopReason",
     "make_searcher",
     "run_search",

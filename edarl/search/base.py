@@ -6,7 +6,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from edarl.prefix.design import Design
 from edarl.search.moves import Proposal, mutate
 from edarl.search.problem import SearchProblem
 from edarl.search.state import StateReader, design_to_state, rng_to_state, shown
+
+if TYPE_CHECKING:
+    from edarl.synthesis.timing.walkers import JointNetlist
 
 __all__ = ["MEMORY_LIMIT", "BaseSearcher", "Judged"]
 
@@ -57,6 +60,11 @@ class BaseSearcher(ABC):
     def best(self) -> tuple[Design, float] | None:
         """The best design observed and its cost."""
         return self._best
+
+    @property
+    def found(self) -> JointNetlist | None:
+        """The best netlist that the method itself has made; None where it only proposes designs."""
+        return None
 
     def propose(self) -> list[Design]:
         """Give the designs to evaluate next; an empty list means that nothing new is left."""

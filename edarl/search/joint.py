@@ -1,17 +1,17 @@
 """Joint annealing: graph, polarities, p modes and sizes at once, judged by the own timer.
 
-Between two proposals every walker tries thousands of changes on the compiled timer; what is
-proposed is the design of the best netlist so far. So an evaluation call here stands for a round of
-annealing, and methods are to be compared in CPU seconds. The netlist itself, with polarities and
-sizes that no flow can find again, is what `JointAnnealing.found` gives.
+Between two proposals every walker tries hundreds of changes on the compiled timer; what is proposed
+is the best of the walkers' designs that was not evaluated yet. So an evaluation call here stands
+for a round of annealing, and methods are to be compared in CPU seconds. The netlist itself, with
+polarities and sizes that no flow can find again, is what `JointAnnealing.found` gives.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from edarl.errors import ConfigError
+from edarl.errors import CheckpointError, ConfigError
 from edarl.metrics import Constraint
 from edarl.prefix.design import Design
 from edarl.search.base import BaseSearcher
@@ -27,7 +27,7 @@ _SEED_LIMIT = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class JointOptions:
-    """How joint annealing searches.
+    """How joint annealing searches: ``rounds * steps * walkers`` changes are tried.
 
     Attributes:
         rounds: Rounds in which the temperature falls from hot to cold; the search then ends.
@@ -40,7 +40,7 @@ class JointOptions:
         graph: Whether the graph may change; without it, only what a graph is built from.
         weights: How often each kind of change is tried: add, delete, shift, polarity, p_bit, p_run,
             kick (sizes, pins and buffers).
-        threads: How many walkers walk at the same time.
+        threads: How many walkers walk at the same time; changes nothing of what is found.
 
     Raises:
         ConfigError: A value is out of range.
@@ -55,6 +55,15 @@ class JointOptions:
     graph: bool = True
     weights: tuple[float, ...] = (0.2, 0.2, 0.25, 0.12, 0.08, 0.05, 0.1)
     threads: int = 1
+
+    @classmethod
+    def for_budget(cls, evaluations: int, *, threads: int = 1) -> JointOptions:
+        """Give the options for a budget: one round of 12 walkers by 200 steps per evaluation.
+
+        A core tries about 10 000 changes a second at 32 bits, 3000 at 64. So a budget of 2000 over
+        8 targets takes about a minute of one core per target at 32 bits.
+        """
+        return cls(rounds=max(1, evaluations), steps=200, threads=threads)
 
     def __post_init__(self) -> None:
         for name in ("rounds", "steps", "walkers", "threads"):
@@ -87,7 +96,7 @@ class JointAnnealing(BaseSearcher):
         options: How to search.
 
     Raises:
-        ConfigError: The circuit is no adder.
+        ConfigError: The circuit is no adder, or the options leave nothing to change.
         LibraryError: The library has no usable delay tables.
     """
 
@@ -105,6 +114,7 @@ class JointAnnealing(BaseSearcher):
     ) -> None:
         super().__init__(problem, seed)
         self.options = options or JointOptions()
+        self._weights = _allowed(self.options, p_moves=problem.varies_p_mode)
         self._setting = (library.digest, repr(constraint), float(target_ps))
         self._walkers = JointWalkers(
             library,
@@ -115,11 +125,14 @@ class JointAnnealing(BaseSearcher):
             threads=self.options.threads,
         )
         self._round = 0
+        self._found: JointNetlist | None = None
 
     @property
     def found(self) -> JointNetlist | None:
         """The best netlist so far, or None before the first round."""
-        return self._walkers.best() if self._round else None
+        if self._found is None and self._round:
+            self._found = self._walkers.best()
+        return self._found
 
     @property
     def rounds_done(self) -> int:
@@ -132,29 +145,39 @@ class JointAnnealing(BaseSearcher):
             return starts
         while self._round < self.options.rounds:
             self.walk_round()
-            found = self._walkers.best().design
-            if self._is_new(found):
-                return [found]
+            fresh = next(filter(self._is_new, self._walkers.designs()), None)
+            if fresh is not None:
+                return [fresh]
         return []
 
     def walk_round(self) -> None:
-        """Walk one round; `propose` does it when there is nothing else to propose."""
+        """Walk one round; `propose` does it when there is nothing else to propose.
+
+        Ctrl-C leaves everything as it was before the round.
+        """
+        walkers, numbers = self._walkers.snapshot(), self._rng.bit_generator.state
+        try:
+            self._walk()
+        except BaseException:
+            self._walkers.back_to(walkers)
+            self._rng.bit_generator.state = numbers
+            raise
+        self._round += 1
+        self._found = None
+
+    def _walk(self) -> None:
         options = self.options
         if self._round == 0:
             self._walkers.begin(tuple(self._starts.values()))
-        weights = list(options.weights)
-        if not options.graph:
-            weights[:3] = (0.0, 0.0, 0.0)
-        if not self.problem.varies_p_mode:
-            weights[4:6] = (0.0, 0.0)
         hot, cold = (
             options.hot * options.cold ** (number / options.rounds)
             for number in (self._round, self._round + 1)
         )
         seeds = self._rng.integers(_SEED_LIMIT, size=options.walkers).tolist()
-        self._walkers.walk(options.steps, hot, cold, weights, seeds)
-        self._round += 1
-        if self._round == options.rounds:
+        self._walkers.walk(options.steps, hot, cold, self._weights, seeds)
+        is_last = self._round + 1 >= options.rounds
+        self._walkers.clean(every=is_last)
+        if is_last:
             self._walkers.gather()
         else:
             self._walkers.exchange(self._rng, round(options.exchange * options.walkers))
@@ -163,13 +186,37 @@ class JointAnnealing(BaseSearcher):
         """Nothing is learnt: the walkers judge by the own timer."""
 
     def _options(self) -> object:
-        return (self.options, self._setting)
+        return (replace(self.options, threads=1), self._setting)
 
     def _save(self) -> dict[str, Any]:  # JSON has no narrower type
         return {"round": self._round, "walkers": self._walkers.state()}
 
     def _load(self, saved: StateReader) -> None:
         number = saved.integer("round", 0, self.options.rounds)
-        walkers = saved.raw("walkers")
-        self._walkers.restore(walkers if isinstance(walkers, list) else [None])
-        self._round = number
+        walkers = saved.items("walkers")
+        if bool(walkers) != bool(number):
+            raise CheckpointError(
+                f"a saved joint annealing should have walkers once it has begun, actual: round "
+                f"{number} and {len(walkers)} walkers; it is damaged: start the search anew"
+            )
+        self._walkers.restore(walkers)
+        self._round, self._found = number, None
+
+
+def _allowed(options: JointOptions, *, p_moves: bool) -> tuple[float, ...]:
+    """Give the weights without those of the changes that are not wanted.
+
+    Raises:
+        ConfigError: None is left.
+    """
+    weights = list(options.weights)
+    if not options.graph:
+        weights[:3] = (0.0, 0.0, 0.0)
+    if not p_moves:
+        weights[4:6] = (0.0, 0.0)
+    if not any(weights):
+        raise ConfigError(
+            "`weights` should leave something to change where graphs or p modes stay as they are, "
+            f"actual: {options.weights} with graph={options.graph} and p_moves={p_moves}"
+        )
+    return tuple(weights)

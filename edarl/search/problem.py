@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edarl.errors import ConfigError
-from edarl.metrics import Evaluation
+from edarl.metrics import Constraint, Evaluation
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 
-__all__ = ["SearchProblem", "Searcher"]
+if TYPE_CHECKING:
+    from edarl.synthesis.cell_library import CellLibrary
+    from edarl.synthesis.timing.walkers import JointNetlist
+
+__all__ = ["SearchProblem", "Searcher", "Sizing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """What the netlists of a problem are sized for.
+
+    Attributes:
+        library: The cell library.
+        constraint: Driver and load.
+        target_ps: The delay to meet in picoseconds.
+    """
+
+    library: CellLibrary
+    constraint: Constraint
+    target_ps: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,7 @@ class SearchProblem:
         starts: Designs of this circuit to begin from, at least one; each is evaluated once.
         p_moves: Whether a search may change how bits form their propagate signal. Has no effect
             on circuits without propagate signals.
+        sizing: For methods that make netlists themselves; None is enough for all others.
 
     Raises:
         ConfigError: There is no start, or one belongs to another circuit.
@@ -38,6 +58,7 @@ class SearchProblem:
     cost: Callable[[Evaluation], float]
     starts: tuple[Design, ...]
     p_moves: bool = True
+    sizing: Sizing | None = None
 
     def __post_init__(self) -> None:
         if not self.starts:
@@ -68,6 +89,10 @@ class Searcher(Protocol):
     @property
     def best(self) -> tuple[Design, float] | None:
         """The best design observed and its cost, or None when nothing was evaluated yet."""
+
+    @property
+    def found(self) -> JointNetlist | None:
+        """The best netlist that the method itself has made; None where it only proposes designs."""
 
     def propose(self) -> list[Design]:
         """Give the designs to evaluate next; an empty list means that nothing new is left.

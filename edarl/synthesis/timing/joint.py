@@ -20,7 +20,20 @@ from edarl.synthesis.timing.mapping import AdderState, Scratch, build_adder
 from edarl.synthesis.timing.sizing import area_of, fasten, recover, shrink
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks, require, slack, time_fully
 
-__all__ = ["KINDS", "anneal", "copy_state", "polish", "write_back"]
+__all__ = [
+    "KINDS",
+    "OVER",
+    "add_node",
+    "anneal",
+    "copy_state",
+    "cost_of",
+    "delete_node",
+    "find_minlist",
+    "legalise",
+    "polish",
+    "rebuild",
+    "write_back",
+]
 
 KINDS = ("add", "delete", "shift", "polarity", "p_bit", "p_run", "kick")
 """What a step may change, in the order of its weights."""
@@ -146,6 +159,8 @@ def _change_graph(kind: int, state: AdderState, kept: Flags) -> bool:
     """Add, delete or shift a node; say whether something changed."""
     present = state.present
     leaves = present.shape[0]
+    if leaves < 3:
+        return False
     count = find_minlist(present, kept)
     if kind == 0:
         around = -1
@@ -195,15 +210,15 @@ def _change_polarity(state: AdderState) -> None:
 
 
 @compiled
-def _kick(state: AdderState, n: NetArrays) -> None:
-    """Change some sizes, pins or buffers of gates that are there."""
+def _kick(t: CellArrays, state: AdderState, n: NetArrays) -> None:
+    """Change some sizes, pins or buffers of the gates in the netlist that was built last."""
     gates, slots = n.size[0], n.size[3]
     for _ in range(1 + np.random.randint(0, 3)):
         gate = np.random.randint(0, gates)
         slot = n.slot[gate]
         choice = np.random.random()
         if choice < 0.35:
-            state.size[slot] = min(state.size[slot] + 1, 5)
+            state.size[slot] = min(state.size[slot] + 1, t.family.shape[1] - 1)
         elif choice < 0.55:
             state.size[slot] = max(state.size[slot] - 1, 0)
         elif slot < slots:
@@ -237,7 +252,8 @@ def write_back(t: CellArrays, n: NetArrays, s: Scratch, state: AdderState) -> No
 
 
 @compiled
-def _rebuild(t: CellArrays, state: AdderState, s: Scratch, n: NetArrays) -> float:
+def rebuild(t: CellArrays, state: AdderState, s: Scratch, n: NetArrays) -> float:
+    """Build a state's netlist as it is and time it; give its delay in ps."""
     build_adder(state, t.family, s, n)
     n.tried[: n.size[0]] = 0
     n.dirty[: n.size[0]] = 0
@@ -311,7 +327,7 @@ def anneal(
     limits = np.ones(3)
     kept = np.zeros_like(current.present)
     limit = weights.cumsum() / weights.sum()
-    delay = _rebuild(t, current, s, n)
+    delay = rebuild(t, current, s, n)
     costs[0] = cost_of(area_of(t, n), delay, target)
     for step in range(steps):
         temperature = temperatures[0] * (temperatures[1] / temperatures[0]) ** (step / steps)
@@ -335,9 +351,9 @@ def anneal(
             for k in range(bit, min(bit + length, trial.or_bits.shape[0])):
                 trial.or_bits[k] = to
         else:
-            _kick(trial, n)
+            _kick(t, trial, n)
         counts[0, kind] += 1
-        delay = _rebuild(t, trial, s, n)
+        delay = rebuild(t, trial, s, n)
         ceiling = costs[0] * (1.0 + 6.0 * temperature)
         if delay > target:
             if delay > 1.35 * target:
@@ -382,7 +398,7 @@ def polish(
     sinks = np.zeros(n.cell.shape[0], dtype=np.int32)
     clock = np.ones(1, dtype=np.int64)
     limits = np.array((np.inf, np.inf, 1.0))
-    delay = _rebuild(t, state, s, n)
+    delay = rebuild(t, state, s, n)
     if delay > target:
         delay = fasten(t, n, target, limits, path, sinks, clock)
     if delay <= target:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from edarl.errors import CheckpointError, ConfigError
+from edarl.errors import CheckpointError, ConfigError, EdarlError
 from edarl.hdl.netlist import MappedNetlist
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import Circuit
@@ -18,15 +19,18 @@ from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.timing.arrays import NetArrays
-from edarl.synthesis.timing.joint import KINDS, anneal, copy_state, cost_of, polish
+from edarl.synthesis.timing.joint import KINDS, anneal, copy_state, cost_of, polish, rebuild
 from edarl.synthesis.timing.mapping import AdderState, Scratch, adder_netlist, adder_state
 from edarl.synthesis.timing.netlist import to_mapped
 from edarl.synthesis.timing.sizer import sizer_for
+from edarl.synthesis.timing.sizing import area_of
 
-__all__ = ["JointNetlist", "JointWalkers"]
+__all__ = ["JointNetlist", "JointWalkers", "Walkers"]
 
 _ROUNDS = 8
-_LARGEST_STATE = 64 * 1024 * 1024
+_SAME = 1e-9
+"""A saved cost may differ by this share from that of its state: figures are added up in the order
+in which gates came."""
 
 
 class JointNetlist(NamedTuple):
@@ -35,7 +39,8 @@ class JointNetlist(NamedTuple):
     Attributes:
         design: The graph and p modes; polarities and sizes are in the netlist alone.
         netlist: The cells.
-        delay_ps: Delay by the own timer.
+        delay_ps: Delay by the own timer with the arcs that ABC and OpenSTA see, so that neither of
+            them reports a larger one.
         area_um2: Cell area.
     """
 
@@ -46,12 +51,19 @@ class JointNetlist(NamedTuple):
 
 
 class _Walker(NamedTuple):
-    """One state that is annealed, the best it has been, and their costs."""
+    """One state that is annealed, the best it has been, and their costs.
+
+    A walker that walks is a copy: nothing changes in place, so that walkers can share states and
+    go back to where they were.
+    """
 
     current: AdderState
     best: AdderState
     costs: np.ndarray[tuple[int], np.dtype[np.float64]]
     counts: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
+
+Walkers = tuple[_Walker, ...]
 
 
 class _Desk(NamedTuple):
@@ -64,6 +76,8 @@ class _Desk(NamedTuple):
 
 class JointWalkers:
     """Walkers that look for the smallest adder within one delay.
+
+    What they find depends on the seeds alone, not on the number of threads.
 
     Args:
         library: The cell library.
@@ -135,14 +149,18 @@ class JointWalkers:
             weights: How often each kind of change is tried, in the order of `KINDS`.
             seeds: One per walker.
         """
-        jobs = list(zip(self._walkers, seeds, strict=True))
+        walkers = [_copy_of(walker) for walker in self._walkers]
+        jobs = list(zip(walkers, seeds, strict=True))
         desks = self._all_desks()
         chances = np.array(weights, dtype=np.float64)
         temperatures = np.array((hot, cold))
+        stopped = threading.Event()
 
         def run(thread: int) -> None:
             trial, scratch, arrays = desks[thread]
             for walker, seed in jobs[thread :: self.threads]:
+                if stopped.is_set():
+                    return
                 anneal(
                     self.sizer.cells,
                     walker.current,
@@ -161,23 +179,59 @@ class JointWalkers:
 
         if self.threads == 1:
             run(0)
-            return
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="edarl-joint") as pool:
-            list(pool.map(run, range(self.threads)))
+        else:
+            with ThreadPoolExecutor(self.threads, thread_name_prefix="edarl-joint") as pool:
+                try:
+                    list(pool.map(run, range(self.threads)))
+                finally:
+                    stopped.set()  # Ctrl-C waits for one walker of each thread, not for all
+        self._walkers = walkers
 
     def exchange(self, rng: np.random.Generator, pairs: int) -> None:
         """Let the worse of two random walkers take the place of the better one, some times."""
+        walkers = list(self._walkers)
         for _ in range(pairs):
-            one, other = (self._walkers[int(k)] for k in rng.integers(self.count, size=2))
-            if one.costs[0] < other.costs[0]:
-                copy_state(one.current, other.current)
-                other.costs[0] = one.costs[0]
+            one, other = rng.integers(self.count, size=2).tolist()
+            if walkers[one].costs[0] < walkers[other].costs[0]:
+                walkers[other] = _moved(walkers[other], walkers[one].current, walkers[one].costs[0])
+        self._walkers = walkers
 
     def gather(self) -> None:
         """Put every walker on the best state that it has been in."""
-        for walker in self._walkers:
-            copy_state(walker.best, walker.current)
-            walker.costs[0] = walker.costs[1]
+        self._walkers = [_moved(entry, entry.best, entry.costs[1]) for entry in self._walkers]
+
+    def clean(self, *, every: bool = False) -> None:
+        """Take from the best state all that the target does not need, or from that of every walker.
+
+        A step only takes back a little, so there is often something left.
+        """
+        champion = self._champion()
+        self._walkers = [
+            self._cleaned(entry) if every or number == champion else entry
+            for number, entry in enumerate(self._walkers)
+        ]
+
+    def _champion(self) -> int:
+        return min(range(self.count), key=lambda number: float(self._walkers[number].costs[1]))
+
+    def _cleaned(self, walker: _Walker) -> _Walker:
+        state = _copy(walker.best)
+        desk = self._desk(state)
+        delay, area = polish(
+            self.sizer.cells, state, desk.scratch, desk.arrays, self.target_ps, _ROUNDS
+        )
+        cost = cost_of(area, delay, self.target_ps)
+        if cost >= walker.costs[1]:
+            return walker
+        return walker._replace(best=state, costs=np.array((walker.costs[0], cost)))
+
+    def snapshot(self) -> Walkers:
+        """Give the walkers as they are, for `back_to`."""
+        return tuple(self._walkers)
+
+    def back_to(self, snapshot: Walkers) -> None:
+        """Put the walkers back to where they were."""
+        self._walkers = list(snapshot)
 
     # ---------------------------------------------------------------- what was found
 
@@ -193,15 +247,19 @@ class JointWalkers:
         return {kind: (int(total[0, k]), int(total[1, k])) for k, kind in enumerate(KINDS)}
 
     def best(self) -> JointNetlist:
-        """Give the best netlist so far, cleaned of all that the target does not need."""
-        walker = min(self._walkers, key=lambda entry: float(entry.costs[1]))
-        state = _copy(walker.best)
+        """Give the best netlist so far."""
+        state = self._walkers[self._champion()].best
         desk = self._desk(state)
-        delay, area = polish(
-            self.sizer.cells, state, desk.scratch, desk.arrays, self.target_ps, _ROUNDS
-        )
+        delay = rebuild(self.sizer.cells, state, desk.scratch, desk.arrays)
+        area = area_of(self.sizer.cells, desk.arrays)
         netlist = to_mapped(desk.arrays, self.sizer.timing, self.circuit)
-        return JointNetlist(_design(state, self.circuit), netlist, delay, area)
+        return JointNetlist(_design(state, self.circuit), netlist, float(delay), float(area))
+
+    def designs(self) -> Iterator[Design]:
+        """Give the designs that the walkers have been at best, best first, then where they are."""
+        ordered = sorted(self._walkers, key=lambda entry: float(entry.costs[1]))
+        for state in (*(entry.best for entry in ordered), *(entry.current for entry in ordered)):
+            yield _design(state, self.circuit)
 
     # ---------------------------------------------------------------- saving
 
@@ -231,31 +289,54 @@ class JointWalkers:
             try:
                 current, best = self._unpacked(entry["current"]), self._unpacked(entry["best"])
                 costs = np.array([float(value) for value in entry["costs"]])
-            except (KeyError, TypeError, ValueError, zlib.error) as error:
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+                OverflowError,
+                zlib.error,
+                EdarlError,
+            ) as error:
                 raise CheckpointError(f"a saved walker is damaged: {error!r}") from error
-            if costs.shape != (2,) or np.isnan(costs).any():
-                raise CheckpointError(f"a saved walker should have two costs, actual: {costs}")
+            actual = np.array([self._cost(current), self._cost(best)])
+            if costs.shape != (2,) or not np.allclose(costs, actual, rtol=_SAME, atol=0.0):
+                raise CheckpointError(
+                    f"a saved walker should have the costs of its states, {actual.tolist()} um2, "
+                    f"actual: {costs.tolist()!r:.80}; it is damaged, or the library has changed"
+                )
             walkers.append(_Walker(current, best, costs, _no_counts()))
         self._walkers = walkers
 
+    def _cost(self, state: AdderState) -> float:
+        desk = self._desk(state)
+        delay = rebuild(self.sizer.cells, state, desk.scratch, desk.arrays)
+        return cost_of(area_of(self.sizer.cells, desk.arrays), delay, self.target_ps)
+
     def _unpacked(self, text: str) -> AdderState:
         """Read a state and check it: the compiled code trusts what it is given."""
-        limit = zlib.decompressobj()
-        raw = limit.decompress(base64.b64decode(text, validate=True), _LARGEST_STATE)
-        width = self.circuit.leaves
-        like = adder_state(Design.of(PrefixGraph.legalise(width), self.circuit))
+        like = adder_state(Design.of(PrefixGraph.legalise(self.circuit.leaves), self.circuit))
+        length = sum(array.nbytes for array in like)
+        raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), length + 1)
+        if len(raw) != length:
+            raise ValueError(f"the state should be of {self.circuit.name}")
         parts: list[Any] = []  # Any: the arrays of a state have several types
         at = 0
         for array in like:
             part = np.frombuffer(raw, dtype=np.uint8, count=array.nbytes, offset=at)
             at += array.nbytes
-            if array.dtype == np.bool_ and part.size and part.max() > 1:
+            if array.dtype == np.bool_ and part.max() > 1:
                 raise ValueError("a flag should be 0 or 1")
             parts.append(part.view(array.dtype).reshape(array.shape).copy())
         state = AdderState(*parts)
-        sizes_fit = state.size.min() >= 0 and state.size.max() < self.sizer.cells.family.shape[1]
-        if at != len(raw) or (state.flags != like.flags).any() or not sizes_fit:
+        if (state.flags != like.flags).any():
             raise ValueError(f"the state should be of {self.circuit.name}")
+        if not (like.present <= state.present).all():
+            raise ValueError("inputs and outputs should be there")
+        strengths = self.sizer.cells.family.shape[1]
+        if state.size.min() < 0 or state.size.max() >= strengths:
+            raise ValueError(f"a size should be from 0 to {strengths - 1}")
+        if np.abs(state.polarity.astype(int)).max() > 1:
+            raise ValueError("a polarity should be from -1 to 1")
         _design(state, self.circuit)
         return state
 
@@ -285,6 +366,17 @@ class JointWalkers:
 
 def _walker(state: AdderState, cost: float) -> _Walker:
     return _Walker(_copy(state), _copy(state), np.array((cost, cost)), _no_counts())
+
+
+def _copy_of(walker: _Walker) -> _Walker:
+    return _Walker(
+        _copy(walker.current), _copy(walker.best), walker.costs.copy(), walker.counts.copy()
+    )
+
+
+def _moved(walker: _Walker, to: AdderState, cost: float) -> _Walker:
+    """Give a walker on another state; what it has been at best stays."""
+    return walker._replace(current=to, costs=np.array((cost, walker.costs[1])))
 
 
 def _no_counts() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
