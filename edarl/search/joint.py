@@ -8,6 +8,7 @@ polarities and sizes that no flow can find again, is what `JointAnnealing.found`
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -78,7 +79,8 @@ class JointOptions:
                 )
         if not 0 <= self.exchange <= 1:
             raise ConfigError(f"`exchange` should be from 0 to 1, actual value: {self.exchange}")
-        if len(self.weights) != 7 or min(self.weights) < 0 or sum(self.weights) <= 0:
+        in_range = all(0 <= weight < math.inf for weight in self.weights)
+        if len(self.weights) != 7 or not in_range or not any(self.weights):
             raise ConfigError(
                 f"`weights` should be seven numbers >= 0, not all 0, actual: {self.weights}"
             )

@@ -16,8 +16,9 @@ import numpy as np
 
 from edarl.synthesis.timing.arrays import CellArrays, Flags, Floats, Ints, Longs, NetArrays
 from edarl.synthesis.timing.compiled import compiled
+from edarl.synthesis.timing.edits import area_of
 from edarl.synthesis.timing.mapping import AdderState, Scratch, build_adder
-from edarl.synthesis.timing.sizing import area_of, fasten, recover, shrink
+from edarl.synthesis.timing.sizing import fasten, recover, shrink
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks, require, slack, time_fully
 
 __all__ = [
@@ -102,17 +103,11 @@ def _from_minlist(kept: Flags, present: Flags) -> None:
 
 @compiled
 def add_node(present: Flags, kept: Flags, m: int, lsb: int) -> None:
-    """Add a node as the environment does; ``kept`` is the minlist before and scratch after."""
-    leaves = present.shape[0]
+    """Add a node as the environment does; ``kept`` is the minlist before, and with the node after.
+
+    What became a lower parent by it need not leave ``kept``: it is added either way.
+    """
     kept[m, lsb] = True
-    present[m, lsb] = True
-    legalise(present)
-    for row in range(1, leaves):
-        above = row
-        for column in range(row - 1, -1, -1):
-            if present[row, column]:
-                kept[above - 1, column] = False
-                above = column
     _from_minlist(kept, present)
 
 
@@ -140,6 +135,8 @@ def _pick(kept: Flags, number: int) -> int:
 def _add_somewhere(present: Flags, kept: Flags, around: int) -> bool:
     """Add a node beside a place, or anywhere for -1; say whether that was possible."""
     leaves = present.shape[0]
+    if leaves < 3:
+        return False
     for _ in range(12):
         if around >= 0:
             m = around // leaves + np.random.randint(-_REACH, _REACH + 1)
@@ -159,8 +156,6 @@ def _change_graph(kind: int, state: AdderState, kept: Flags) -> bool:
     """Add, delete or shift a node; say whether something changed."""
     present = state.present
     leaves = present.shape[0]
-    if leaves < 3:
-        return False
     count = find_minlist(present, kept)
     if kind == 0:
         around = -1
@@ -218,7 +213,7 @@ def _kick(t: CellArrays, state: AdderState, n: NetArrays) -> None:
         slot = n.slot[gate]
         choice = np.random.random()
         if choice < 0.35:
-            state.size[slot] = min(state.size[slot] + 1, t.family.shape[1] - 1)
+            state.size[slot] = min(state.size[slot] + 1, t.family.shape[1] - 2)
         elif choice < 0.55:
             state.size[slot] = max(state.size[slot] - 1, 0)
         elif slot < slots:

@@ -19,11 +19,11 @@ from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.timing.arrays import NetArrays
+from edarl.synthesis.timing.edits import area_of
 from edarl.synthesis.timing.joint import KINDS, anneal, copy_state, cost_of, polish, rebuild
 from edarl.synthesis.timing.mapping import AdderState, Scratch, adder_netlist, adder_state
 from edarl.synthesis.timing.netlist import to_mapped
 from edarl.synthesis.timing.sizer import sizer_for
-from edarl.synthesis.timing.sizing import area_of
 
 __all__ = ["JointNetlist", "JointWalkers", "Walkers"]
 
@@ -316,8 +316,9 @@ class JointWalkers:
         """Read a state and check it: the compiled code trusts what it is given."""
         like = adder_state(Design.of(PrefixGraph.legalise(self.circuit.leaves), self.circuit))
         length = sum(array.nbytes for array in like)
-        raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), length + 1)
-        if len(raw) != length:
+        packed = zlib.decompressobj()
+        raw = packed.decompress(base64.b64decode(text, validate=True), length + 1)
+        if len(raw) != length or not packed.eof:
             raise ValueError(f"the state should be of {self.circuit.name}")
         parts: list[Any] = []  # Any: the arrays of a state have several types
         at = 0
@@ -332,7 +333,7 @@ class JointWalkers:
             raise ValueError(f"the state should be of {self.circuit.name}")
         if not (like.present <= state.present).all():
             raise ValueError("inputs and outputs should be there")
-        strengths = self.sizer.cells.family.shape[1]
+        strengths = self.sizer.cells.family.shape[1] - 1  # -1 ends the longest family too
         if state.size.min() < 0 or state.size.max() >= strengths:
             raise ValueError(f"a size should be from 0 to {strengths - 1}")
         if np.abs(state.polarity.astype(int)).max() > 1:
