@@ -17,19 +17,18 @@ from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
 from edarl.synthesis.prove import prove_many
 from edarl.synthesis.timing.arrays import NetArrays
-from edarl.synthesis.timing.joint import polish
-from edarl.synthesis.timing.mapping import adder_netlist, adder_state
-from edarl.synthesis.timing.netlist import driver_cell, from_mapped
-from edarl.synthesis.timing.sizing import (
+from edarl.synthesis.timing.edits import (
     add_buffer,
     area_of,
     drop_buffer,
     move_sinks,
-    orient,
     set_cell,
-    shrink,
     swap_pins,
 )
+from edarl.synthesis.timing.joint import polish
+from edarl.synthesis.timing.mapping import adder_netlist, adder_state
+from edarl.synthesis.timing.netlist import driver_cell, from_mapped
+from edarl.synthesis.timing.sizing import orient, shrink
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks, time_fully
 from tests.synthesis.timing.support import (
     Bench,
