@@ -93,24 +93,28 @@ def memory_figures() -> dict[str, float]:
     return dict(_figures(_child(_PEAK + _ABC)))
 
 
-def sizing_process_figures() -> dict[str, dict[str, float]]:
-    """Size 64-bit adders on sky130hd in a fresh process: nothing cached, all cached, once more.
+def sizing_process_figures(*, compiling: bool) -> dict[str, dict[str, float]]:
+    """Size 64-bit adders on sky130hd in fresh processes, with an empty and with a filled cache.
 
-    "Nothing" is neither compiled code nor the library as arrays; the Liberty file itself is there.
+    An empty cache has neither compiled code nor the library as arrays; the Liberty file is there.
+
+    Args:
+        compiling: Whether to begin with an empty cache; otherwise the user's own is used.
     """
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="edarl-benchmark-") as folder:
-        places = {
-            "NUMBA_CACHE_DIR": str(Path(folder) / "compiled"),
-            "EDARL_HOME": str(Path(folder) / "home"),
-        }
-        cold = _figures(_child(_PEAK + _SIZING, places))
+        places = {}
+        if compiling:
+            places["NUMBA_CACHE_DIR"] = str(Path(folder) / "compiled")
+            places["EDARL_HOME"] = str(Path(folder) / "home")
+            found["empty cache"] = _figures(_child(_PEAK + _SIZING, places))
+        else:
+            _child(_PEAK + _SIZING, places)
         warm = [_figures(_child(_PEAK + _SIZING, places)) for _ in range(3)]
-    return {
-        "empty cache": cold,
-        "filled cache": {
-            key: (max if key.endswith("_mb") else min)(run[key] for run in warm) for key in cold
-        },
+    found["filled cache"] = {
+        key: (max if key.endswith("_mb") else min)(run[key] for run in warm) for key in warm[0]
     }
+    return found
 
 
 def import_figures(rounds: int = 7) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class QualityJob:
         count: Random graphs, and annealed graphs.
         evaluations: Evaluations of each annealing.
         ranked: Of each, how many are ranked by the tiers; 0 for none.
+        thorough: Of each kind of designs, how many are sized at effort thorough too.
     """
 
     library: str
@@ -65,6 +66,7 @@ class QualityJob:
     count: int
     evaluations: int
     ranked: int
+    thorough: int
 
     def run(self) -> dict[str, Any]:
         """Give one row per design and compared point, and the areas by tier of the ranked ones."""
@@ -78,11 +80,12 @@ class QualityJob:
             "annealed": annealed(library, constraint, self.width, self.count, self.evaluations),
         }
         with AbcSession(library, constraint) as session:
+            hard = {d for designs in populations.values() for d in evenly(designs, self.thorough)}
             points = [
                 {"population": name, "graph": names.get(design, f"{name} {number}"), **row}
                 for name, designs in populations.items()
                 for number, design in enumerate(designs)
-                for row in self._compare(design, session, sizers)
+                for row in self._compare(design, session, sizers, hard=design in hard)
             ]
             ranks = self._rank(populations, session, sizers["normal"]) if self.ranked else []
         counts = {name: len(designs) for name, designs in populations.items()}
@@ -94,7 +97,7 @@ class QualityJob:
         }
 
     def _compare(
-        self, design: Design, session: AbcSession, sizers: dict[Any, Sizer]
+        self, design: Design, session: AbcSession, sizers: dict[Any, Sizer], *, hard: bool
     ) -> list[dict[str, Any]]:
         """Size at ABC's measured delays; the same timer speaks on both sides."""
         targets = design_targets(session, design)
@@ -105,7 +108,11 @@ class QualityJob:
             if point.meets(point.target_ps)
         ]
         delays = [point.delay_ps for point in theirs]
-        own = {effort: sizer.curve(design, delays) for effort, sizer in sizers.items()}
+        own = {
+            effort: sizer.curve(design, delays)
+            for effort, sizer in sizers.items()
+            if hard or effort != "thorough"
+        }
         return [
             {
                 "library": self.library,
@@ -113,8 +120,11 @@ class QualityJob:
                 "rival": point.flow,
                 "delay_ps": point.delay_ps,
                 "abc_um2": round(point.area_um2, 3),
-                **{e: round(excess_percent(own[e][k], point), 3) for e in EFFORTS},
-                **{f"{e}_ps": round(own[e][k].delay_ps, 2) for e in EFFORTS},
+                **{
+                    e: round(excess_percent(own[e][k], point), 3) if e in own else None
+                    for e in EFFORTS
+                },
+                **{f"{e}_ps": round(own[e][k].delay_ps, 2) if e in own else None for e in EFFORTS},
             }
             for k, point in enumerate(theirs)
         ]
@@ -198,8 +208,9 @@ def share_rows(points: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[di
             "losing_by_3_percent": 100 * float(np.mean([point[effort] > 3 for point in members])),
             "missed_percent": 100 * float(np.mean([_missed(point, effort) for point in members])),
         }
-        for group, members in groups.items()
+        for group, everything in groups.items()
         for effort in EFFORTS
+        if (members := [point for point in everything if point[effort] is not None])
     ]
 
 

@@ -157,17 +157,17 @@ def process_part(quick: bool, bars: list[list[object]]) -> Row:
         ["import", "s beyond Python", "heavy modules"],
         [[name, _seconds(row["seconds"]), row["heavy_modules"]] for name, row in imports.items()],
     )
-    sizing = sizing_process_figures()
+    sizing = sizing_process_figures(compiling=not quick)
     print_table(
         ["sizing 64-bit adders, sky130hd", *sizing],
-        [[key, *(_seconds(run[key]) for run in sizing.values())] for key in sizing["empty cache"]],
+        [[key, *(_seconds(run[key]) for run in sizing.values())] for key in sizing["filled cache"]],
     )
     memory = memory_figures()
     print_table(["process", "MB"], list(memory.items()))
     bars.append(_bar("peak with sky130hd, MB", sizing["filled cache"]["peak_mb"], 250, most=True))
-    bars.append(
-        _bar("the same, nothing cached, MB", sizing["empty cache"]["peak_mb"], 250, most=True)
-    )
+    if not quick:
+        peak = sizing["empty cache"]["peak_mb"]
+        bars.append(_bar("the same, nothing cached, MB", peak, 250, most=True))
     clean = float(all(row["heavy_modules"] == "[]" for row in imports.values()))
     bars.append(_bar("imports load no numba, torch, matplotlib", clean, 1))
     return {"imports": imports, "sizing_process": sizing, "memory": memory}
@@ -220,9 +220,16 @@ def quality_part(quick: bool, bars: list[list[object]]) -> Row:
     times = [effort_times(name, width, per_kind=per_kind, rounds=rounds) for name, width in cases]
     print("time of a curve of 4 targets, ms, and as a share of ABC's direct flow")
     _table(times, list(times[0]))
-    count, evaluations, ranked = (8, 150, 8) if quick else (200, 2000, 100)
+    count, evaluations, ranked, hard = (8, 150, 8, 1) if quick else (200, 2000, 60, 4)
     jobs = [
-        QualityJob(name, width, count, evaluations, ranked if width < 64 else 0)
+        QualityJob(
+            name,
+            width,
+            count if width < 64 else count // 2,
+            evaluations,
+            ranked if width < 64 else 0,
+            hard,
+        )
         for name, width in sorted(cases, key=lambda case: -case[1])
     ]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
