@@ -20,7 +20,7 @@ from edarl.metrics import Constraint
 from edarl.prefix.design import Design
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.timing.arrays import CellArrays, Floats, NetArrays, View, allocate, cell_arrays
-from edarl.synthesis.timing.edits import area_of
+from edarl.synthesis.timing.edits import area_of, copy_net
 from edarl.synthesis.timing.joint import anneal, copy_state, cost_of, polish
 from edarl.synthesis.timing.mapping import (
     AdderState,
@@ -30,11 +30,11 @@ from edarl.synthesis.timing.mapping import (
     build_adder,
 )
 from edarl.synthesis.timing.netlist import driver_cell, from_gates, to_mapped
-from edarl.synthesis.timing.sizing import size_curve
+from edarl.synthesis.timing.sizing import largest_fanout, size_curve
 from edarl.synthesis.timing.tables import TimingLibrary, timing_library
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks
 
-__all__ = ["EFFORTS", "Effort", "Sized", "Sizer", "sizer_for"]
+__all__ = ["EFFORTS", "FANOUT_LIMITS", "Effort", "Sized", "Sizer", "sizer_for"]
 
 Effort = Literal["quick", "normal", "thorough"]
 """How hard to try: what each costs and gains is measured in `docs/results/evaluator.md`."""
@@ -46,6 +46,9 @@ _ANNEALING_STEPS = 2500
 _TEMPERATURES = (0.004, 0.0002)
 _ANNEALED = (0.0, 0.0, 0.0, 0.35, 0.0, 0.0, 0.65)
 """What the thorough effort changes, by `edarl.synthesis.timing.joint.KINDS`: all but the design."""
+
+FANOUT_LIMITS = (12, 6)
+"""Most sinks of a gate before sizing: the second is tried too by all but the quick effort."""
 
 EFFORTS: tuple[Effort, ...] = ("quick", "normal", "thorough")
 
@@ -142,35 +145,70 @@ class Sizer:
 
     def _run(self, design: Design, targets: Floats, delays: Floats, areas: Floats) -> NetArrays:
         """Size a design and give the netlist of the tightest target."""
-        if design.circuit.kind == "adder":
+        is_adder = design.circuit.kind == "adder"
+        if is_adder:
             state = adder_state(design)
-            chain, scratch = self._adder_arrays(state)
-            build_adder(state, self.cells.family, scratch, chain)
+            built, scratch = self._adder_arrays(state)
+            build_adder(state, self.cells.family, scratch, built)
         else:
             gates = map_direct(design)
-            chain = from_gates(gates, self.timing, self.constraint, spare=len(gates.gates))
-        link_sinks(self.cells, chain)
-        work = allocate(
-            len(chain.cell),
-            int(chain.size[1]),
-            int(chain.size[2]),
+            built = from_gates(gates, self.timing, self.constraint, spare=len(gates.gates))
+        link_sinks(self.cells, built)
+        delays[:] = areas[:] = np.inf
+        best = built
+        rounds = 0 if self.effort == "quick" else _SWEEPS
+        for limit in self._fanout_limits(built):
+            chain, work = self._like(built), self._like(built)
+            copy_net(built, chain)
+            reached = np.zeros_like(delays), np.zeros_like(areas)
+            size_curve(self.cells, chain, work, targets, rounds, limit, *reached)
+            best = self._keep_better(targets, delays, areas, *reached, best, work)
+        if self.effort == "thorough" and is_adder:
+            for k in range(len(targets)):
+                work = self._annealed(design, float(targets[k]))
+                one = slice(k, k + 1)
+                reached = np.array([circuit_delay(work)]), np.array([area_of(self.cells, work)])
+                best = self._keep_better(
+                    targets[one], delays[one], areas[one], *reached, best, work
+                )
+        return best
+
+    def _fanout_limits(self, built: NetArrays) -> tuple[int, ...]:
+        """Give the limits to begin with; those that no net exceeds make no difference."""
+        most = largest_fanout(built)
+        limits = FANOUT_LIMITS[:1] if self.effort == "quick" else FANOUT_LIMITS
+        return tuple(limit for limit in limits if limit < most) or (0,)
+
+    def _like(self, arrays: NetArrays) -> NetArrays:
+        return allocate(
+            len(arrays.cell),
+            int(arrays.size[1]),
+            int(arrays.size[2]),
             pins=self.cells.cap.shape[1],
             driver=self.driver,
             load_ff=self.constraint.load_ff,
         )
-        rounds = 0 if self.effort == "quick" else _SWEEPS
-        size_curve(self.cells, chain, work, targets, rounds, delays, areas)
-        if self.effort != "thorough" or design.circuit.kind != "adder":
-            return work
-        best = work
+
+    @staticmethod
+    def _keep_better(
+        targets: Floats,
+        delays: Floats,
+        areas: Floats,
+        new_delays: Floats,
+        new_areas: Floats,
+        best: NetArrays,
+        work: NetArrays,
+    ) -> NetArrays:
+        """Take over the points that are better; give the netlist of the tightest target."""
         for k in np.argsort(targets)[::-1]:
-            annealed = self._annealed(design, float(targets[k]))
-            delay, area = circuit_delay(annealed), area_of(self.cells, annealed)
-            better = cost_of(area, delay, targets[k]) < cost_of(areas[k], delays[k], targets[k])
-            best = annealed if better else work
-            if better:
-                delays[k], areas[k] = delay, area
-        return best
+            target = targets[k]
+            before = cost_of(areas[k], delays[k], target) if delays[k] < np.inf else np.inf
+            if cost_of(new_areas[k], new_delays[k], target) < before:
+                delays[k], areas[k] = new_delays[k], new_areas[k]
+                kept = work
+            else:
+                kept = best
+        return kept
 
     def _annealed(self, design: Design, target: float) -> NetArrays:
         """Anneal sizes, pins, buffers and polarities of an adder; its graph and p modes stay."""

@@ -41,6 +41,7 @@ __all__ = [
     "MAX_PATH",
     "fasten",
     "has_twins",
+    "largest_fanout",
     "orient",
     "path_change",
     "pin_delay",
@@ -49,6 +50,7 @@ __all__ = [
     "side_sinks",
     "size_curve",
     "slowest_path",
+    "spread",
 ]
 
 
@@ -445,12 +447,77 @@ def recover(t: CellArrays, n: NetArrays, target: float, rounds: int, sinks: Ints
 
 
 @compiled
+def largest_fanout(n: NetArrays) -> int:
+    """Give the most sinks that a gate's net has."""
+    most = 0
+    for net in range(n.size[1], n.size[1] + n.size[0]):
+        count = 0
+        sink = n.head[net]
+        while sink >= 0:
+            count += 1
+            sink = n.following[sink]
+        most = max(most, count)
+    return most
+
+
+@compiled
+def spread(t: CellArrays, n: NetArrays, limit: int) -> float:
+    """Put buffers on every gate's net with more sinks than a limit, the least urgent sinks first.
+
+    A buffer is a sink in its turn, about as urgent as its most urgent sink less its own delay, so
+    that nets with many sinks get trees. The netlist is timed before and after; gives the delay.
+    """
+    inputs = n.size[1]
+    buffer = t.family[1, 1] if t.family[1, 1] >= 0 else t.family[1, 0]
+    gates = n.size[0]
+    sinks = np.zeros(n.cell.shape[0], dtype=np.int32)
+    rooms = np.zeros(n.cell.shape[0])
+    group = np.zeros(limit, dtype=np.int32)
+    require(t, n, circuit_delay(n))
+    required = n.required.copy()
+    for gate in range(gates):
+        net = inputs + gate
+        count = 0
+        sink = n.head[net]
+        while sink >= 0:
+            out = inputs + (sink >> 3)
+            rise = required[out, 0] - n.arrival[out, 0]
+            sinks[count] = sink
+            rooms[count] = min(rise, required[out, 1] - n.arrival[out, 1])
+            count += 1
+            sink = n.following[sink]
+        while count > limit and n.size[0] < n.cell.shape[0]:
+            order = np.argsort(-rooms[:count], kind="mergesort")
+            for k in range(limit):
+                group[k] = sinks[order[k]]
+            load = 0.0
+            for k in range(limit):
+                load += t.cap[n.cell[group[k] >> 3], group[k] & 7, 0]
+            wait, _ = pin_delay(t, buffer, 0, 0, 0, n.slew[net, 0], load)
+            least = rooms[order[limit - 1]] - max(wait, 0.0)
+            add_buffer(t, n, net, buffer, group, limit)
+            chosen = np.ones(count, dtype=np.bool_)
+            chosen[order[:limit]] = False
+            kept = 0
+            for k in range(count):
+                if chosen[k]:
+                    sinks[kept] = sinks[k]
+                    rooms[kept] = rooms[k]
+                    kept += 1
+            sinks[kept] = 8 * (n.size[0] - 1)
+            rooms[kept] = least
+            count = kept + 1
+    return circuit_delay(n)
+
+
+@compiled
 def size_curve(
     t: CellArrays,
     chain: NetArrays,
     work: NetArrays,
     targets: Floats,
     rounds: int,
+    limit: int,
     delays: Floats,
     areas: Floats,
 ) -> None:
@@ -465,6 +532,7 @@ def size_curve(
         work: Arrays with as much room; holds the netlist of the tightest target at the end.
         targets: [K] delays in ps, in any order.
         rounds: Most sweeps that take back what a target does not need.
+        limit: Most sinks a gate has to drive at the beginning; 0 leaves it as it is.
         delays: [K] filled with the delays reached in ps.
         areas: [K] filled with areas in um2.
     """
@@ -476,6 +544,8 @@ def size_curve(
     chain.dirty[:] = 0
     time_fully(t, chain)
     orient(t, chain)
+    if limit > 0:
+        spread(t, chain, limit)
     for k in np.argsort(targets)[::-1]:
         target = targets[k]
         delay = fasten(t, chain, target, limits, path, sinks, clock)
