@@ -37,8 +37,8 @@ from edarl.synthesis.opensta import OpenSta
 from edarl.synthesis.prove import prove_many
 from edarl.synthesis.timing.sizer import Sizer
 
-STEPS = {16: 420, 32: 380, 64: 260}
-"""Changes that each walker tries in a round, by width: about 20, 45 and 90 CPU seconds a search."""
+STEPS = {16: 800, 32: 480, 64: 320}
+"""Changes that each walker tries in a round, by width: about 30, 35 and 70 CPU seconds a search."""
 SIZING_SHARE = 0.4
 """Share of the steps for the searches that leave the graph alone."""
 LOOSE_SHARE = 0.3

@@ -1,9 +1,10 @@
-"""ABC's timer against OpenSTA: how far the delays of the same emitted netlists differ.
+"""ABC's timer and the own one against OpenSTA: how far delays of the same netlists differ.
 
 Structures and random legal graphs of 8 to 64 bits go through every flow, at tight to relaxed
 targets. Each netlist is written as Verilog; ABC reads those bytes back and times them, OpenSTA
 times the same bytes. The error is (ABC / OpenSTA - 1); both read the same cleaned Liberty, without
-wire load.
+wire load. The own timer times them as OpenSTA reads the library, and as ABC does: once with every
+conditional arc for itself, once with those of a pin merged.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from common import arguments, load_named, print_table, write_json
 
 from edarl.errors import LibraryError
+from edarl.hdl.reader import read_mapped_verilog
 from edarl.hdl.verilog import mapped_verilog
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design, PMode
@@ -30,6 +32,10 @@ from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import emit_netlist, time_verilog
 from edarl.synthesis.flows import FLOWS
 from edarl.synthesis.opensta import OpenSta
+from edarl.synthesis.timing.arrays import View, cell_arrays
+from edarl.synthesis.timing.netlist import from_mapped
+from edarl.synthesis.timing.tables import timing_library
+from edarl.synthesis.timing.timer import link_sinks, time_fully
 
 LIBRARIES = ("nangate45", "sky130hd", "osu018")
 CLASSIC = ("sklansky", "kogge_stone", "brent_kung")
@@ -63,6 +69,14 @@ def main() -> None:
     head = ["library", "netlists", "mean error [%]", "deviation [%]", "mean of absolute [%]",
             "smallest [%]", "largest [%]", "largest of absolute [%]"]  # fmt: skip
     print_table(head, [list(entry.values())[: len(head)] for entry in summaries])
+    print_table(
+        ["library", "own - OpenSTA, largest [ps]", "own as ABC - ABC, largest [ps]"],
+        [
+            [entry["library"], f"{entry['own_minus_opensta_ps']:.4f}",
+             f"{entry['own_minus_abc_ps']:.4f}"]
+            for entry in summaries
+        ],
+    )  # fmt: skip
     for name in names:
         by_flow = [
             [name, flow, *_figures([r["error_percent"] for r in netlists
@@ -121,6 +135,16 @@ def measure(
     for row, sta_ps in zip(rows, OpenSta(library, constraint).delays(texts), strict=True):
         row["opensta_delay_ps"] = round(sta_ps, 4)
         row["error_percent"] = round(100 * (row["abc_delay_ps"] / sta_ps - 1), 4)
+    timing = timing_library(library)
+    views: tuple[tuple[View, str], ...] = (("opensta", "opensta_delay_ps"), ("abc", "abc_delay_ps"))
+    for view, rival in views:
+        cells = cell_arrays(timing, view)
+        for row, text in zip(rows, texts, strict=True):
+            arrays = from_mapped(read_mapped_verilog(text), timing, constraint)
+            link_sinks(cells, arrays)
+            own_ps = time_fully(cells, arrays)
+            row[f"own_as_{view}_ps"] = round(own_ps, 4)
+            row[f"own_minus_{view}_ps"] = round(own_ps - row[rival], 4)
     elapsed = {
         "distinct_netlists": len(set(texts)),
         "driver": constraint.driver_cell,
@@ -156,6 +180,10 @@ def summary(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "library": name,
         **dict(zip(keys, _figures([r["error_percent"] for r in rows]), strict=True)),
+        **{
+            f"own_minus_{view}_ps": max(abs(r[f"own_minus_{view}_ps"]) for r in rows)
+            for view in ("opensta", "abc")
+        },
     }
 
 

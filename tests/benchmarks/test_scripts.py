@@ -15,13 +15,13 @@ YARDSTICK = ROOT.parent / "shared" / "yardsticks" / "adders_nangate45.json"
 pytestmark = pytest.mark.usefixtures("nangate45")
 
 
-def run_quick(name: str, folder: Path) -> tuple[dict[str, Any], str]:
+def run_quick(name: str, folder: Path, *options: str) -> tuple[dict[str, Any], str]:
     """Run a benchmark's small version; give its figures and what it printed."""
     if not YARDSTICK.is_file():
         missing(f"needs {YARDSTICK.name} in ../shared/yardsticks beside the checkout")
     file = folder / "figures.json"
     ran = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / name, "--quick", "--json", file],
+        [sys.executable, ROOT / "benchmarks" / name, "--quick", "--json", file, *options],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -58,6 +58,8 @@ def test_timers_compares_the_same_netlists(tmp_path: Path) -> None:
     [summary] = figures["summary"]
     assert summary["netlists"] == len(figures["netlists"]) == 10 * len(FLOWS)
     assert abs(summary["mean_error_percent"]) <= 0.3
+    assert summary["own_minus_opensta_ps"] <= 0.1
+    assert summary["own_minus_abc_ps"] <= 0.1
     assert "[%]" in printed
 
 
@@ -71,6 +73,23 @@ def test_user_flow_measures_after_the_whole_flow(tmp_path: Path) -> None:
     )
 
 
+def test_joint_netlists_are_confirmed_and_set_beside_the_listed_ones(tmp_path: Path) -> None:
+    figures, printed = run_quick("joint.py", tmp_path)
+    [width] = figures["widths"]
+    assert width["width"] == 16
+    assert width["largest_timer_difference_ps"] < 3.0
+    assert [row["delay_ps"] for row in width["delays"]] == [290, 340]
+    for row in width["delays"]:
+        assert row["joint_um2"][0] <= row["listed_regular_um2"]
+    assert len(width["searches"]) == 4
+    assert all(
+        search["abc_area_um2"] == pytest.approx(search["area_um2"], abs=0.01)
+        and search["abc_delay_ps"] <= search["delay_ps"] * 1.002
+        for search in width["searches"]
+    )
+    assert "all 4 netlists proven" in printed
+
+
 def test_methods_are_compared_at_equal_calls(tmp_path: Path) -> None:
     figures, printed = run_quick("methods.py", tmp_path)
     methods = {entry["method"]: entry for entry in figures["methods"]}
@@ -80,6 +99,7 @@ def test_methods_are_compared_at_equal_calls(tmp_path: Path) -> None:
 
 
 def test_evaluator_measures_every_width(tmp_path: Path) -> None:
-    figures, _ = run_quick("evaluator.py", tmp_path)
+    figures, _ = run_quick("evaluator.py", tmp_path, "--parts", "abc", "timing")
     assert [row["width"] for row in figures["evaluator"]] == [8, 32]
     assert all(row["ours_ms"] > 0 for row in figures["evaluator"])
+    assert figures["timing"]
