@@ -95,6 +95,36 @@ def test_a_search_in_flows_of_the_own_sizer_ends_with_a_front_of_confirmed_figur
             assert (timed.delay_ps, timed.area_um2) == (point["delay_ps"], point["area_um2"])
 
 
+def test_joint_annealing_answers_with_netlists_of_its_own(
+    edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "edarl.db"
+    said = edarl("search", "--method", "joint", "--library", osu018, "--width", 8, "--budget", 60,
+                 "--delays", "650,800", "--workers", 2, "--store", store,
+                 "--run-dir", tmp_path / "run", "--json")  # fmt: skip
+    assert said.code == ExitCode.DONE
+    answer = said.json
+    assert (answer["method"], answer["flow"]) == ("joint", "sized")
+    for row in answer["savings"]:
+        assert row["area_um2"] < (row["regular_area_um2"] or float("inf"))
+    mine = [point for point in answer["front"] if point["flow"] == "joint"]
+    assert mine
+    assert all(point["proven"] for point in mine)
+    shown = edarl("front", "--width", 8, "--store", store, "--no-baselines", "--json").json
+    known = {point["netlist_sha256"]: point for point in shown["points"]}
+    assert {known[point["netlist_sha256"]]["found_by"] for point in mine} == {"joint"}
+
+
+@pytest.mark.parametrize("circuit", ["comparator", "subtractor"])
+def test_joint_annealing_of_other_circuits_is_refused_before_anything_starts(
+    circuit: str, edarl: Run, tmp_path: Path
+) -> None:
+    said = edarl("search", "--method", "joint", "--circuit", circuit, "--run-dir", tmp_path / "run")
+    assert said.code == ExitCode.CANNOT
+    assert f"method joint searches for adders, actual circuit: {circuit}" in said.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_tables_fit_the_terminal(edarl: Run, osu018: str, tmp_path: Path) -> None:
     said = edarl("search", *SMALL, "--store", tmp_path / "s.db", "--run-dir", tmp_path / "run")
     assert said.code == ExitCode.DONE

@@ -12,7 +12,7 @@ from edarl.runs.execute import Run
 from edarl.runs.results import RunResult
 from tests.cli.processes import alive, descendants, wait_until
 
-_EXECUTE = """
+EXECUTE = """
 import sys
 from pathlib import Path
 from edarl.runs.directory import RunDirectory
@@ -45,7 +45,7 @@ def test_a_killed_run_goes_on_to_the_same_front(method: str, osu018: str, tmp_pa
     directory = RunDirectory.create(config, tmp_path / "killed")
     metrics = directory.path / "metrics.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "-c", _EXECUTE, str(directory.path)],
+        [sys.executable, "-c", EXECUTE, str(directory.path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

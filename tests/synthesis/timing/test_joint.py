@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,7 @@ from tests.synthesis.timing.test_mapping import random_state
 from tests.tools import require_tool
 
 ROOT = Path(__file__).resolve().parents[3]
+SOURCES = ROOT / "edarl" / "synthesis" / "timing"
 ALL_KINDS = (0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1)
 CARRIES = [(False, False), (False, True), (True, False), (True, True)]
 
@@ -294,7 +297,7 @@ def test_there_are_walkers_and_threads(count: int, threads: int, small: Bench) -
 # ---------------------------------------------------------------- indices
 
 
-def _child(small: Bench, module: str, **environment: str) -> list[str]:
+def child(small: Bench, module: str, **environment: str) -> list[str]:
     """Run a module of these tests in a process of its own; give its lines."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-m", module, str(small.library.liberty_path)],
@@ -311,8 +314,29 @@ def _child(small: Bench, module: str, **environment: str) -> list[str]:
 
 def test_no_index_leaves_its_array(small: Bench) -> None:
     # Compiled code does not check indices, so the same functions run here as plain Python.
-    plain = _child(small, "tests.synthesis.timing.strict_joint", NUMBA_DISABLE_JIT="1")
-    compiled = _child(small, "tests.synthesis.timing.strict_joint", NUMBA_DISABLE_JIT="0")
+    plain = child(small, "tests.synthesis.timing.strict_joint", NUMBA_DISABLE_JIT="1")
+    compiled = child(small, "tests.synthesis.timing.strict_joint", NUMBA_DISABLE_JIT="0")
     assert plain[:-1] == compiled[:-1]
     assert len(plain) > 8
     assert int(plain[-1]) > 200_000
+
+
+@pytest.fixture
+def checked_code(request: pytest.FixtureRequest) -> Path:
+    """Where code with checked indices is kept between test runs, until the sources change."""
+    sources = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.py")))
+    folder: Path = request.config.cache.mkdir("edarl-checked-indices")
+    stamp = folder / "sources.sha256"
+    digest = hashlib.sha256(sources).hexdigest()
+    if not stamp.exists() or stamp.read_text() != digest:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        stamp.write_text(digest)
+    return folder
+
+
+def test_no_index_leaves_its_array_at_larger_widths(small: Bench, checked_code: Path) -> None:
+    module = "tests.synthesis.timing.bounds_joint"
+    checked = child(small, module, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(checked_code))
+    assert checked == child(small, module)
+    assert len(checked) == 15
