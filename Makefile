@@ -68,6 +68,8 @@ $(STAMP): pyproject.toml constraints.txt
 	[ -x "$(BIN)/python" ] || "$$found" -m venv "$(VENV)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables setuptools
 	@$(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[agents,dev]'
+	@echo "==> compiling the timer (once, about a minute)"
+	@$(BIN)/python -m edarl.synthesis.timing.warm
 	@touch $(STAMP)
 
 library: setup ## Install the default cell library (OSU 0.18 um, from Debian's package, without root)

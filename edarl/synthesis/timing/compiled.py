@@ -9,13 +9,14 @@ using old code of the functions that it calls.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import numba
 
-__all__ = ["U", "compiled", "inlined"]
+__all__ = ["U", "compiled", "inlined", "is_cold"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])  # Any: whatever the function takes
 
@@ -38,6 +39,13 @@ def inlined(function: _F) -> _F:
     A call passes each array of a tuple by value, which costs more than timing a gate.
     """
     return _compile(function, "always")
+
+
+def is_cold() -> bool:
+    """Say whether nothing was compiled from these sources yet, so that first calls take seconds."""
+    settings: Any = numba.config  # Any: numba makes its settings at run time
+    folder = Path(settings.CACHE_DIR or _CACHE)
+    return os.access(folder.parent, os.W_OK) and not any(folder.glob("**/*.nbc"))
 
 
 def _compile(function: _F, inline: Literal["never", "always"]) -> _F:

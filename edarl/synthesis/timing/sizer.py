@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numba
 import numpy as np
+import structlog
 
 from edarl.errors import ConfigError
 from edarl.hdl import mapping
@@ -20,6 +21,7 @@ from edarl.metrics import Constraint
 from edarl.prefix.design import Design
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.timing.arrays import CellArrays, Floats, NetArrays, View, allocate, cell_arrays
+from edarl.synthesis.timing.compiled import is_cold
 from edarl.synthesis.timing.edits import area_of, copy_net
 from edarl.synthesis.timing.joint import anneal, copy_state, cost_of, polish
 from edarl.synthesis.timing.mapping import (
@@ -35,6 +37,8 @@ from edarl.synthesis.timing.tables import TimingLibrary, timing_library
 from edarl.synthesis.timing.timer import circuit_delay, link_sinks
 
 __all__ = ["EFFORTS", "FANOUT_LIMITS", "Effort", "Sized", "Sizer", "sizer_for"]
+
+log = structlog.get_logger()
 
 Effort = Literal["quick", "normal", "thorough"]
 """How hard to try: what each costs and gains is measured in `docs/results/evaluator.md`."""
@@ -101,6 +105,7 @@ class Sizer:
             raise ConfigError(
                 f"`effort` should be one of {', '.join(EFFORTS)}, actual value: {effort!r}"
             )
+        _say_what_takes_long()
         self.library = library
         self.constraint = constraint
         self.effort = effort
@@ -266,6 +271,13 @@ def _code_digest() -> str:
     for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _say_what_takes_long() -> None:
+    """Tell once when the code has to be compiled first."""
+    if is_cold():
+        log.warning("compiling the own timer, once; this takes about a minute")
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import numba
+import pytest
+
+from edarl.synthesis.library import load_library
+from edarl.synthesis.timing import compiled, joint, sizing
+from edarl.synthesis.timing.tables import timing_library
+from edarl.synthesis.timing.warm import made_up_liberty, warm_up
+
+
+def test_the_made_up_library_has_two_sizes_of_every_function(tmp_path: Path) -> None:
+    file = tmp_path / "made_up.lib"
+    file.write_text(made_up_liberty())
+    timing = timing_library(load_library(file))
+    assert [len(family) for family in timing.families] == [2] * 10
+
+
+def test_warming_up_compiles_what_sizing_and_annealing_call_and_leaves_the_home_alone(
+    edarl_home: Path,
+) -> None:
+    before = sorted(edarl_home.rglob("*"))
+    warm_up()
+    assert sizing.size_curve.signatures  # type: ignore[attr-defined]
+    assert joint.anneal.signatures  # type: ignore[attr-defined]
+    assert sorted(edarl_home.rglob("*")) == before
+
+
+def test_an_empty_cache_is_told_apart_from_a_filled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(cache))
+    assert compiled.is_cold()
+    (cache / "timer.nbc").touch()
+    assert not compiled.is_cold()
