@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from _picture import draw_efforts
 from _populations import constraint_of, neighbours
 from _process import import_figures, memory_figures, sizing_process_figures
 from _quality import PAIRS, QualityJob, rank_rows, share_rows
@@ -53,6 +54,9 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tight", action="store_true", help="part abc: targets that many miss")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE.svg", help="part quality: draw the efforts here"
+    )
     options = parser.parse_args()
     figures: Row = {}
     bars: list[list[object]] = []
@@ -72,6 +76,8 @@ def main() -> None:
         print("\n== bars ==")
         print_table(["what", "measured", "bar", "kept"], bars)
     print_table(["part", "seconds"], list(figures["elapsed_s"].items()))
+    if options.picture and "effort_times" in figures:
+        draw_efforts(figures, options.picture)
 
 
 def write_rows(path: Path | None, found: Row) -> None:
