@@ -1,8 +1,9 @@
 """Cell libraries by name: added once, loaded in milliseconds afterwards.
 
 In `edarl.config.home` / ``libraries``: ``NAME.json`` is a library in parsed form,
-``liberty/DIGEST.lib`` its cleaned copy, ``files/SHA256.json`` a library that was used by its file's
-path. Files are written under a temporary name and renamed, so that a reader never sees half of one.
+``liberty/DIGEST.lib`` its cleaned copy, ``timing/DIGEST.npz`` its delay tables,
+``files/SHA256.json`` a library that was used by its file's path. Files are written under a
+temporary name and renamed, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
@@ -261,13 +262,13 @@ def _decode_cell(
 
 
 def _remove_unused_copies() -> None:
-    """Delete the cleaned copies that no entry names any more."""
+    """Delete the cleaned copies, and the timing tables, that no entry names any more."""
     folder = _libraries()
     used = set()
     for entry in (*folder.glob("*.json"), *(folder / "files").glob("*.json")):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             used.add(json.loads(entry.read_bytes().split(b"\n")[1])["digest"])
-    for copy in (folder / "liberty").glob("*.lib"):
+    for copy in (*(folder / "liberty").glob("*.lib"), *(folder / "timing").glob("*.npz")):
         if copy.stem not in used:
             copy.unlink(missing_ok=True)
 

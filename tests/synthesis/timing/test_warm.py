@@ -3,7 +3,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from edarl.synthesis.library import load_library
+from edarl.synthesis.library import add_library, load_library, remove_library
 from edarl.synthesis.timing import compiled, joint, sizing
 from edarl.synthesis.timing.tables import timing_library
 from edarl.synthesis.timing.warm import made_up_liberty, warm_up
@@ -14,6 +14,17 @@ def test_the_made_up_library_has_two_sizes_of_every_function(tmp_path: Path) -> 
     file.write_text(made_up_liberty())
     timing = timing_library(load_library(file))
     assert [len(family) for family in timing.families] == [2] * 10
+
+
+def test_removing_a_library_removes_its_delay_tables(tmp_path: Path, edarl_home: Path) -> None:
+    file = tmp_path / "made_up.lib"
+    file.write_text(made_up_liberty().replace("area : 2", "area : 2.25"))
+    library = add_library("made_up_once", [file])
+    timing_library(library)
+    kept = edarl_home / "libraries" / "timing" / f"{library.digest}.npz"
+    assert kept.exists()
+    remove_library("made_up_once")
+    assert not kept.exists()
 
 
 def test_warming_up_compiles_what_sizing_and_annealing_call_and_leaves_the_home_alone(
