@@ -77,7 +77,7 @@ def main() -> None:
             for entry in summaries
         ],
     )  # fmt: skip
-    for name in names:
+    for name in (entry["library"] for entry in summaries):
         by_flow = [
             [name, flow, *_figures([r["error_percent"] for r in netlists
                                     if (r["library"], r["flow"]) == (name, flow)])]
