@@ -205,6 +205,7 @@ class Sizer:
         work: NetArrays,
     ) -> NetArrays:
         """Take over the points that are better; give the netlist of the tightest target."""
+        kept = best
         for k in np.argsort(targets)[::-1]:
             target = targets[k]
             before = cost_of(areas[k], delays[k], target) if delays[k] < np.inf else np.inf

@@ -6,6 +6,7 @@ Usage: ``python -m tests.synthesis.timing.bounds_joint LIBERTY``; prints what wa
 import sys
 from pathlib import Path
 
+from edarl.log import configure
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
@@ -34,4 +35,5 @@ def main(library_file: Path) -> None:
 
 
 if __name__ == "__main__":
+    configure()  # what is logged goes to standard error
     main(Path(sys.argv[1]))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edarl.log import configure
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
@@ -77,6 +78,7 @@ def install() -> None:
     for module in (mapping, netlist, sizer):
         module.allocate = lambda *a, **k: strict(allocate(*a, **k))
     mapping.scratch_for = lambda *a: strict(scratch_for(*a))
+    sizer._ANNEALING_STEPS = 25  # as plain Python each takes a tenth of a second
     sizer.adder_state = lambda design: strict(mapping.adder_state(design))
     sizer.cell_arrays = lambda *a, **k: strict(arrays.cell_arrays(*a, **k))
 
@@ -116,6 +118,7 @@ def walk(library_file: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    configure()  # what is logged goes to standard error
     install()
     file = Path(sys.argv[1])
     lines = [*size(file), *walk(file), str(checked)]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edarl.log import configure
 from edarl.metrics import Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
@@ -52,6 +53,7 @@ def anneal(library_file: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    configure()  # what is logged goes to standard error
     install()
     lines = [*anneal(Path(sys.argv[1])), str(strict.checked)]
     sys.stdout.write("\n".join(lines) + "\n")
