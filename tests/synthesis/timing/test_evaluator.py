@@ -136,7 +136,7 @@ def test_the_own_timer_times_its_own_sizer_and_abc_everything() -> None:
     with pytest.raises(ConfigError, match=r"should be one of sized-quick, sized, .*'sized\+remap'"):
         timer_for("sized+remap", "fast")
     with pytest.raises(ConfigError, match="`timer` should be one of fast, abc"):
-        EvaluatorSpec("default", (100.0,), "sized", timer="slow")  # type: ignore[arg-type]
+        EvaluatorSpec("default", (100.0,), "sized", timer="slow")
     with pytest.raises(ConfigError, match="the own timer times"):
         EvaluatorSpec("default", (100.0,), "best", timer="fast")
 

@@ -66,10 +66,10 @@ def renamed(netlist: MappedNetlist, names: dict[str, str]) -> MappedNetlist:
 def test_cells_and_nets_come_back_under_other_names_in_an_order_of_drivers_first(
     small: Bench, design: object, seed: int
 ) -> None:
-    original = bind(map_direct(design), small.library.bindings)  # type: ignore[arg-type]
+    original = bind(map_direct(design), small.library.bindings)
     shuffled = list(original.instances)
     Random(seed).shuffle(shuffled)
-    circuit = design.circuit  # type: ignore[attr-defined]
+    circuit = design.circuit
     arrays = from_mapped(
         replace(original, instances=tuple(shuffled)), small.timing, small.constraint
     )
@@ -93,7 +93,7 @@ def test_cells_and_nets_come_back_under_other_names_in_an_order_of_drivers_first
 
 @given(design=designs())
 def test_gates_are_the_smallest_cells_of_their_functions(small: Bench, design: object) -> None:
-    gates = map_direct(design)  # type: ignore[arg-type]
+    gates = map_direct(design)
     arrays = from_gates(gates, small.timing, small.constraint, spare=3)
     count = len(gates.gates)
     assert arrays.size[0] == count

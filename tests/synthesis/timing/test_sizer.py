@@ -55,7 +55,7 @@ def smallest_area(bench: Bench, design: Design) -> float:
 
 
 def regular(name: str, width: int, mode: str = "xor") -> Design:
-    return Design.of(structure(name, width), Circuit("adder", width), mode)  # type: ignore[arg-type]
+    return Design.of(structure(name, width), Circuit("adder", width), mode)
 
 
 # ---------------------------------------------------------------- figures
@@ -300,7 +300,7 @@ def test_no_index_leaves_its_array(small: Bench) -> None:
 def test_an_unknown_effort_is_refused(small: Bench) -> None:
     assert get_args(Effort) == EFFORTS
     with pytest.raises(ConfigError) as caught:
-        Sizer(small.library, small.constraint, effort="extreme")  # type: ignore[arg-type]
+        Sizer(small.library, small.constraint, effort="extreme")
     assert str(caught.value) == (
         "`effort` should be one of quick, normal, thorough, actual value: 'extreme'"
     )

@@ -50,7 +50,7 @@ def emitted(bench: Bench, session: AbcSession, widths: tuple[int, ...]) -> list[
     for width in widths:
         random = Random(width)
         designs = [
-            Design.of(structure(name, width), Circuit("adder", width, carry_out=True), mode)  # type: ignore[arg-type]
+            Design.of(structure(name, width), Circuit("adder", width, carry_out=True), mode)
             for name, mode in (("sklansky", "xor"), ("kogge_stone", "or"), ("brent_kung", "xor"))
         ]
         designs += [random_adder(width, random) for _ in range(3)]

@@ -32,8 +32,8 @@ def test_warming_up_compiles_what_sizing_and_annealing_call_and_leaves_the_home_
 ) -> None:
     before = sorted(edarl_home.rglob("*"))
     warm_up()
-    assert sizing.size_curve.signatures  # type: ignore[attr-defined]
-    assert joint.anneal.signatures  # type: ignore[attr-defined]
+    assert sizing.size_curve.signatures
+    assert joint.anneal.signatures
     assert sorted(edarl_home.rglob("*")) == before
 
 
