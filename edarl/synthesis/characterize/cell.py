@@ -1,0 +1,304 @@
+"""Measuring one cell: logic, leakage, input capacitance, delays and output transitions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edarl.errors import ToolOutputError
+from edarl.synthesis.characterize.decks import Bench, Sample, leakage_deck, timing_deck
+from edarl.synthesis.characterize.logic import Vector, function_of_cell, vectors
+from edarl.synthesis.characterize.simulator import Simulator
+
+__all__ = ["Arc", "Grid", "MeasuredCell", "MeasuredOutput", "count_decks", "measure_cell"]
+
+_EDGES = ("rise", "fall")
+_TIMING = tuple(
+    f"{what}_{edge}" for edge in _EDGES for what in ("charge", "delay", "end", "transition")
+)
+_NS = 1e9
+_SETTLED_WITHIN = 0.01
+"""How far from its rail an output may be when the next change begins, as a share of the supply."""
+_PATIENCE = (1.0, 3.0, 10.0, 30.0)
+_PILOT_FF_PER_UM = 5.0
+"""The pilot's load per micrometre of transistor at the output: about four gates like itself."""
+_PILOT_NS = 1.0
+"""What the pilot takes an output's transition and delay to be; patience corrects it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where tables are measured.
+
+    Attributes:
+        slews_ns: Input transitions, rising.
+        smallest_load_pf: The first load; the last is the largest that the cell may drive.
+        loads: How many loads, in equal ratios.
+        max_transition_ns: The output transition that defines the largest load.
+    """
+
+    slews_ns: tuple[float, ...] = (0.01, 0.0230506, 0.0531329, 0.122474, 0.282311, 0.650743, 1.5)
+    smallest_load_pf: float = 0.0005
+    loads: int = 7
+    max_transition_ns: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """Delays and output transitions from one input to one output, of one sense.
+
+    Tables have shape ``[S, L]``, S input transitions by L loads, in nanoseconds, by the edge of
+    the *output*; each entry is the largest over the values of the other inputs.
+
+    Attributes:
+        input: The pin that changes.
+        positive: Whether the output follows it.
+        delay_ns: ``rise`` and ``fall``.
+        transition_ns: ``rise`` and ``fall``.
+    """
+
+    input: str
+    positive: bool
+    delay_ns: dict[str, np.ndarray]
+    transition_ns: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredOutput:
+    """What was measured at one output.
+
+    Attributes:
+        name: The pin.
+        table: Its truth table over the cell's inputs.
+        loads_pf: The loads of its tables.
+        arcs: By input, the positive one first.
+    """
+
+    name: str
+    table: int
+    loads_pf: tuple[float, ...]
+    arcs: tuple[Arc, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCell:
+    """What was measured of one cell.
+
+    Attributes:
+        bench: The cell as it was simulated.
+        capacitance_pf: For each input the capacitance of its rising and of its falling edge.
+        leakage_nw: Power at rest for each value of the inputs; bit j counts the j-th input.
+        outputs: Its outputs.
+    """
+
+    bench: Bench
+    capacitance_pf: dict[str, dict[str, float]]
+    leakage_nw: tuple[float, ...]
+    outputs: tuple[MeasuredOutput, ...]
+
+
+def count_decks(bench: Bench) -> int:
+    """Give how many simulations `measure_cell` will run.
+
+    Raises:
+        LibraryError: The cell is no combinational gate.
+    """
+    return 1 + 2 * sum(len(_vectors(bench, output)[1]) for output in bench.outputs)
+
+
+def measure_cell(
+    bench: Bench, grid: Grid, simulator: Simulator, on_deck: Callable[[], None]
+) -> MeasuredCell:
+    """Measure a cell.
+
+    First every change is tried at two loads (the pilot), which gives the input capacitances, the
+    largest load, and how long to wait; then at all points of the grid.
+
+    Args:
+        bench: The cell.
+        grid: Where to measure.
+        simulator: Who runs the decks.
+        on_deck: Called after each of the `count_decks` simulations.
+
+    Raises:
+        LibraryError: The cell is no combinational gate.
+        ToolError: A simulation failed; the message names its deck.
+    """
+    name = bench.cell.name
+    rows = 1 << len(bench.inputs)
+    rest = simulator.run(
+        leakage_deck(bench), name=f"{name}-rest", count=rows, wanted=["i(vsupply)"]
+    )
+    on_deck()
+    supply = bench.conditions.supply_v
+    leakage = tuple(-point["i(vsupply)"] * supply * _NS for point in rest)
+    if min(leakage) < 0:
+        raise ToolOutputError(
+            f"cell {name} should take power at rest, but gives some back: {min(leakage):g} nW"
+        )
+    charges: dict[str, dict[str, list[float]]] = {
+        pin: {edge: [] for edge in _EDGES} for pin in bench.inputs
+    }
+    outputs = []
+    for output in bench.outputs:
+        table, changes = _vectors(bench, output)
+        pilots = []
+        for vector in changes:
+            pilot = _pilot(bench, grid, simulator, vector)
+            on_deck()
+            pilots.append(pilot)
+            for edge in _EDGES:
+                charges[vector.input][edge] += [
+                    abs(point[f"charge_{edge}"]) for point in pilot.points
+                ]
+        largest = min(pilot.largest_load_pf(grid.max_transition_ns) for pilot in pilots)
+        loads = _loads(grid, _three_digits(largest))
+        tables = []
+        for vector, pilot in zip(changes, pilots, strict=True):
+            tables.append(_table(bench, grid, simulator, vector, pilot, loads))
+            on_deck()
+        outputs.append(MeasuredOutput(output, table, loads, _arcs(bench, changes, tables)))
+    capacitance = {
+        pin: {edge: float(np.mean(found)) / supply * 1e12 for edge, found in edges.items()}
+        for pin, edges in charges.items()
+    }
+    return MeasuredCell(bench, capacitance, leakage, tuple(outputs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pilot:
+    """Two loads tried with one input transition: straight lines for what lies between."""
+
+    loads_pf: tuple[float, float]
+    points: tuple[dict[str, float], dict[str, float]]
+
+    def _line(self, what: str, load_pf: float) -> float:
+        """Give the slower edge's value at a load, in nanoseconds."""
+        (first, second), (one, two) = self.loads_pf, self.points
+        return max(
+            _NS * (one[name] + (two[name] - one[name]) / (second - first) * (load_pf - first))
+            for name in (f"{what}_{edge}" for edge in _EDGES)
+        )
+
+    def sample(self, slew_ns: float, load_pf: float) -> Sample:
+        transition, delay = (self._line(what, load_pf) for what in ("transition", "delay"))
+        return Sample(slew_ns, load_pf, max(transition, 1e-3), max(delay, 1e-3))
+
+    def largest_load_pf(self, transition_ns: float) -> float:
+        """Give the load at which the slower edge takes as long as allowed."""
+        first, second = self.loads_pf
+        low, high = (self._line("transition", load) for load in self.loads_pf)
+        return first + (transition_ns - low) * (second - first) / (high - low)
+
+
+def _vectors(bench: Bench, output: str) -> tuple[int, tuple[Vector, ...]]:
+    table = function_of_cell(
+        bench.cell, inputs=bench.inputs, output=output, power=bench.power, ground=bench.ground
+    )
+    return table, vectors(table, bench.inputs, output)
+
+
+def _pilot(bench: Bench, grid: Grid, simulator: Simulator, vector: Vector) -> _Pilot:
+    width = sum(
+        item.width_um * item.fingers
+        for item in bench.cell.transistors
+        if vector.output in (item.drain, item.source)
+    )
+    load = max(grid.smallest_load_pf, width * _PILOT_FF_PER_UM * 1e-3)
+    loads = load, 2 * load
+    slew = grid.slews_ns[len(grid.slews_ns) // 2]
+    samples = [Sample(slew, load, _PILOT_NS, _PILOT_NS) for load in loads]
+    first, second = _measure(bench, simulator, vector, samples, "pilot")
+    return _Pilot(loads, (first, second))
+
+
+def _table(
+    bench: Bench,
+    grid: Grid,
+    simulator: Simulator,
+    vector: Vector,
+    pilot: _Pilot,
+    loads: Sequence[float],
+) -> dict[str, np.ndarray]:
+    """Measure one change at all points of the grid; tables ``[S, L]`` by result, in ns."""
+    samples = [pilot.sample(slew, load) for slew in grid.slews_ns for load in loads]
+    points = _measure(bench, simulator, vector, samples, "table")
+    shape = len(grid.slews_ns), len(loads)
+    return {
+        what: np.array([point[what] * _NS for point in points]).reshape(shape)
+        for what in _TIMING
+        if not what.startswith(("charge", "end"))
+    }
+
+
+def _measure(
+    bench: Bench, simulator: Simulator, vector: Vector, samples: Sequence[Sample], what: str
+) -> list[dict[str, float]]:
+    """Run samples; wait longer where an output had not settled or had not crossed."""
+    spelt = "".join(str(int(value)) for _, value in vector.others)
+    name = f"{bench.cell.name}-{vector.output}-{vector.input}-{spelt}-{what}"
+    for patience in _PATIENCE:
+        last = patience == _PATIENCE[-1]
+        deck = timing_deck(bench, vector, samples, patience=patience)
+        try:
+            points = simulator.run(deck, name=name, count=len(samples), wanted=_TIMING)
+        except ToolOutputError:
+            if last:
+                raise
+            continue
+        unsettled = [k for k, point in enumerate(points) if not _settled(bench, vector, point)]
+        if not unsettled:
+            return points
+    raise ToolOutputError(
+        f"cell {bench.cell.name}: {vector.output} should follow a change of {vector.input} to its "
+        f"rail, but had not after {_PATIENCE[-1]:g} times the expected time at {len(unsettled)} of "
+        f"{len(samples)} points; the results are in {simulator.folder}, {name}-*.json"
+    )
+
+
+def _settled(bench: Bench, vector: Vector, point: dict[str, float]) -> bool:
+    supply = bench.conditions.supply_v
+    high, low = ("rise", "fall") if vector.positive else ("fall", "rise")
+    allowed = _SETTLED_WITHIN * supply
+    return abs(point[f"end_{high}"] - supply) < allowed and abs(point[f"end_{low}"]) < allowed
+
+
+def _arcs(
+    bench: Bench, changes: Sequence[Vector], tables: Sequence[dict[str, np.ndarray]]
+) -> tuple[Arc, ...]:
+    """Join the changes of each input and sense, entry by entry the slower one."""
+    arcs = []
+    for pin in bench.inputs:
+        for positive in (True, False):
+            found = [
+                table
+                for vector, table in zip(changes, tables, strict=True)
+                if vector.input == pin and vector.positive == positive
+            ]
+            if not found:
+                continue
+            joined: dict[str, dict[str, np.ndarray]] = {}
+            for what in ("delay", "transition"):
+                # The input's edge that makes the output rise, and the one that makes it fall.
+                causes = _EDGES if positive else _EDGES[::-1]
+                joined[what] = {
+                    edge: np.max([table[f"{what}_{cause}"] for table in found], axis=0)
+                    for edge, cause in zip(_EDGES, causes, strict=True)
+                }
+            arcs.append(Arc(pin, positive, joined["delay"], joined["transition"]))
+    return tuple(arcs)
+
+
+def _loads(grid: Grid, largest_pf: float) -> tuple[float, ...]:
+    ratio = (largest_pf / grid.smallest_load_pf) ** (1 / (grid.loads - 1))
+    inner = [grid.smallest_load_pf * ratio**k for k in range(grid.loads - 1)]
+    return (*(float(f"{load:.6g}") for load in inner), largest_pf)
+
+
+def _three_digits(value: float) -> float:
+    """Round down to three significant digits, so that the stated limit is kept."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return round(math.floor(value / unit) * unit, 12)

@@ -1,0 +1,309 @@
+"""Transistor netlists of cells, read from SPICE files, and what a layout adds to them.
+
+Only what standard cells consist of is understood: subcircuits of MOS transistors. Anything else in
+a cell is an error, since leaving it out would change what is measured.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edarl.errors import LibraryError
+from edarl.synthesis.liberty import read_text
+
+__all__ = [
+    "RowLayout",
+    "Subcircuit",
+    "Transistor",
+    "laid_out",
+    "merge_fingers",
+    "number",
+    "read_subcircuits",
+    "statements",
+]
+
+_SCALES = {
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "a": 1e-18,
+}
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpfa])?[a-z]*", re.I)
+_PARAMETER = re.compile(r"(\w+)\s*=\s*(\S+)")
+_SPACED_EQUALS = re.compile(r"\s*=\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Transistor:
+    """A MOS transistor, or ``fingers`` equal ones in parallel.
+
+    Attributes:
+        drain: Net at the drain.
+        gate: Net at the gate.
+        source: Net at the source.
+        bulk: Net at the bulk.
+        model: The device it is made of.
+        width_um: Width of one finger in micrometres.
+        length_um: Gate length in micrometres.
+        fingers: How many equal ones are in parallel.
+        drain_area_um2: Area of the drain's diffusion, of one finger.
+        drain_edge_um: Its perimeter, the edge along the gate included.
+        source_area_um2: Area of the source's diffusion, of one finger.
+        source_edge_um: Its perimeter, the edge along the gate included.
+        to_row_end_um: From the gate to the end of its row of diffusions, on each side, as it
+            strains the channel; 0 for no strain.
+    """
+
+    drain: str
+    gate: str
+    source: str
+    bulk: str
+    model: str
+    width_um: float
+    length_um: float
+    fingers: int = 1
+    drain_area_um2: float = 0.0
+    drain_edge_um: float = 0.0
+    source_area_um2: float = 0.0
+    source_edge_um: float = 0.0
+    to_row_end_um: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subcircuit:
+    """A cell's transistors.
+
+    Attributes:
+        name: The cell's name.
+        ports: Its pins, supplies among them, in the file's order.
+        transistors: What it consists of.
+    """
+
+    name: str
+    ports: tuple[str, ...]
+    transistors: tuple[Transistor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """What is assumed of a cell's layout: each kind of transistor stands in one row of diffusion.
+
+    A net's fingers pair up around shared diffusions; where their number is odd, one of them ends
+    a row. Standard cells are laid out that way wherever it can be done, so that areas, edges and
+    strain can be told without a layout. The default distances are those that sky130's schematics
+    state for the strain.
+
+    Attributes:
+        shared_um: Between two gates that share a diffusion.
+        end_um: From the last gate of a row to the diffusion's end.
+    """
+
+    shared_um: float = 0.28
+    end_um: float = 0.265
+
+
+def read_subcircuits(files: Sequence[Path], patterns: Sequence[str]) -> dict[str, Subcircuit]:
+    """Read the subcircuits of SPICE files whose names match a pattern, by name.
+
+    Args:
+        files: SPICE files, or folders of ``*.spice`` files.
+        patterns: Names, or patterns such as ``*__nand2_*``; each should match at least one cell.
+
+    Raises:
+        LibraryError: A file cannot be read, no cell matches a pattern, a cell that does holds
+            anything but MOS transistors, or two files define it differently.
+    """
+    found: dict[str, Subcircuit] = {}
+    passed_over: set[str] = set()
+    for file in files:
+        paths = sorted(file.rglob("*.spice")) if file.is_dir() else [file]
+        if not paths:
+            raise LibraryError(f"the folder {file} should hold *.spice files, but has none")
+        for path in paths:
+            for name, ports, body in _subcircuits(path):
+                if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+                    passed_over.add(name)
+                    continue
+                cell = Subcircuit(name, ports, _transistors(path, name, body))
+                if found.setdefault(name, cell) != cell:
+                    raise LibraryError(f"{path}: the cell {name} was defined differently before")
+    unmatched = [pattern for pattern in patterns if not fnmatch.filter(found, pattern)]
+    if unmatched or not found:
+        known = sorted(passed_over | found.keys())
+        examples = f", for example {', '.join(known[:5])}" if known else ""
+        raise LibraryError(
+            f"no cell matches {', '.join(unmatched) or 'an empty list of patterns'}; "
+            f"there are {len(known)} cells{examples}"
+        )
+    return dict(sorted(found.items()))
+
+
+def statements(text: str) -> Iterator[tuple[int, str]]:
+    """Give a file's statements and line numbers: continued lines joined, comments left out."""
+    start, joined = 0, ""
+    for count, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("*"):
+            continue
+        stripped = stripped.split(" $ ")[0].split(";")[0].rstrip()
+        if stripped.startswith("+"):
+            joined += " " + stripped[1:].strip()
+            continue
+        if joined:
+            yield start, joined
+        start, joined = count, stripped
+    if joined:
+        yield start, joined
+
+
+def number(text: str) -> float:
+    """Read a SPICE number such as ``0.15u``, ``1e+06u`` or ``2meg``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not a number")
+    return float(match[1]) * _SCALES.get((match[2] or "").lower(), 1.0)
+
+
+def laid_out(cell: Subcircuit, rule: RowLayout) -> Subcircuit:
+    """Give every transistor the diffusions and the strain that a row layout gives it."""
+    total: Counter[tuple[str, str]] = Counter()
+    gates: Counter[str] = Counter()
+    for item in cell.transistors:
+        gates[item.model] += item.fingers
+        for net in (item.drain, item.source):
+            total[net, item.model] += item.fingers
+    seen: Counter[tuple[str, str]] = Counter()
+
+    def diffusion(net: str, item: Transistor) -> tuple[float, float]:
+        """Give area and edge of one finger, the mean over all of them."""
+        kind = net, item.model
+        seen[kind] += item.fingers
+        ends = int(total[kind] % 2 == 1 and seen[kind] == total[kind])
+        share = ends / item.fingers
+        shared_area, shared_edge = (
+            item.width_um * rule.shared_um / 2,
+            rule.shared_um + item.width_um,
+        )
+        end_area, end_edge = item.width_um * rule.end_um, 2 * (rule.end_um + item.width_um)
+        return (
+            share * end_area + (1 - share) * shared_area,
+            share * end_edge + (1 - share) * shared_edge,
+        )
+
+    found = []
+    for item in cell.transistors:
+        drain_area, drain_edge = diffusion(item.drain, item)
+        source_area, source_edge = diffusion(item.source, item)
+        found.append(
+            replace(
+                item,
+                drain_area_um2=drain_area,
+                drain_edge_um=drain_edge,
+                source_area_um2=source_area,
+                source_edge_um=source_edge,
+                to_row_end_um=_mean_distance(gates[item.model], item.length_um, rule),
+            )
+        )
+    return replace(cell, transistors=tuple(found))
+
+
+def _mean_distance(gates: int, length_um: float, rule: RowLayout) -> float:
+    """Give the distance to a row's end that strains as much as all its places do on average.
+
+    BSIM4's strain goes with 1 / (distance + length / 2) (BSIM4 manual, section 13.1), so this is
+    the mean in which its effect is linear.
+    """
+    pitch = rule.shared_um + length_um
+    places = [rule.end_um + place * pitch + length_um / 2 for place in range(gates)]
+    return 1 / (sum(1 / place for place in places) / gates) - length_um / 2
+
+
+def merge_fingers(cell: Subcircuit) -> Subcircuit:
+    """Join equal transistors in parallel into one with several fingers.
+
+    They carry the same voltages, so nothing measured changes, and a cell of sixfold drive
+    simulates as fast as one of single drive.
+    """
+    merged: dict[tuple[str, str, str, str, str, float, float], int] = {}
+    for item in cell.transistors:
+        drain, source = sorted((item.drain, item.source))
+        key = drain, item.gate, source, item.bulk, item.model, item.width_um, item.length_um
+        merged[key] = merged.get(key, 0) + item.fingers
+    transistors = tuple(Transistor(*key, fingers=count) for key, count in merged.items())
+    return replace(cell, transistors=transistors)
+
+
+def _subcircuits(path: Path) -> Iterator[tuple[str, tuple[str, ...], list[tuple[int, str]]]]:
+    """Give each subcircuit's name, ports and statements with their line numbers."""
+    name = ""
+    ports: tuple[str, ...] = ()
+    body: list[tuple[int, str]] = []
+    for line, statement in statements(read_text(path)):
+        words = statement.split()
+        keyword = words[0].lower()
+        if keyword == ".subckt":
+            if name or len(words) < 2:
+                raise LibraryError(f"{path}, line {line}: expected `.subckt NAME PORTS...`")
+            plain = [word for word in words[1:] if "=" not in word]
+            name, ports, body = plain[0], tuple(plain[1:]), []
+        elif keyword == ".ends" and name:
+            yield name, ports, body
+            name = ""
+        elif name:
+            body.append((line, statement))
+    if name:
+        raise LibraryError(f"{path}: the subcircuit {name} should end with `.ends`, but does not")
+
+
+def _transistors(path: Path, name: str, body: Sequence[tuple[int, str]]) -> tuple[Transistor, ...]:
+    found = []
+    for line, statement in body:
+        try:
+            found.append(_transistor(statement))
+        except ValueError as error:
+            raise LibraryError(
+                f"{path}, line {line}: cell {name} should consist of MOS transistors "
+                f"(`Xn drain gate source bulk MODEL w=... l=...`), actual line: "
+                f"{statement[:120]} ({error})"
+            ) from error
+    return tuple(found)
+
+
+def _transistor(statement: str) -> Transistor:
+    statement = _SPACED_EQUALS.sub("=", statement)
+    words = [word for word in statement.split() if "=" not in word]
+    if statement[0].upper() not in "XM" or len(words) != 6:
+        raise ValueError("no transistor with four nets and a model")
+    values = {key.lower(): value for key, value in _PARAMETER.findall(statement)}
+    missing = {"w", "l"} - values.keys()
+    if missing:
+        raise ValueError(f"without {' and '.join(sorted(missing))}")
+    fingers = number(values.get("m", "1")) * number(values.get("mult", "1"))
+    if fingers < 1 or fingers != int(fingers):
+        raise ValueError(f"{fingers:g} fingers")
+    drain, gate, source, bulk, model = words[1:]
+    width_um, length_um = _micrometres(values["w"]), _micrometres(values["l"])
+    return Transistor(drain, gate, source, bulk, model, width_um, length_um, int(fingers))
+
+
+def _micrometres(text: str) -> float:
+    """Read a length; files written for `.option scale=1u` count micrometres, others metres."""
+    value = number(text)
+    if value <= 0:
+        raise ValueError(f"a length of {text}")
+    return round(value if value >= 1e-3 else value * 1e6, 9)
