@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,9 @@ _NS = 1e9
 _SETTLED_WITHIN = 0.01
 """How far from its rail an output may be when the next change begins, as a share of the supply."""
 _PATIENCE = (1.0, 3.0, 10.0, 30.0)
-_PILOT_FF_PER_UM = 5.0
-"""The pilot's load per micrometre of transistor at the output: about four gates like itself."""
+_PILOT_FF_PER_UM = 25.0
+"""The pilot's first load per micrometre of transistor at the output; twice that is of the order of
+the largest load."""
 _PILOT_NS = 1.0
 """What the pilot takes an output's transition and delay to be; patience corrects it."""
 
@@ -239,27 +240,24 @@ def _measure(
 ) -> list[dict[str, float]]:
     """Run samples; wait longer where an output had not settled or had not crossed."""
     spelt = "".join(str(int(value)) for _, value in vector.others)
-    name = f"{bench.cell.name}-{vector.output}-{vector.input}-{spelt}-{what}"
+    name = "-".join([bench.cell.name, vector.output, vector.input, spelt or "alone", what])
     for patience in _PATIENCE:
-        last = patience == _PATIENCE[-1]
         deck = timing_deck(bench, vector, samples, patience=patience)
         try:
-            points = simulator.run(deck, name=name, count=len(samples), wanted=_TIMING)
+            return simulator.run(
+                deck,
+                name=name,
+                count=len(samples),
+                wanted=_TIMING,
+                fault=lambda point: "" if _settled(bench, vector, point) else "has not settled",
+            )
         except ToolOutputError:
-            if last:
+            if patience == _PATIENCE[-1]:
                 raise
-            continue
-        unsettled = [k for k, point in enumerate(points) if not _settled(bench, vector, point)]
-        if not unsettled:
-            return points
-    raise ToolOutputError(
-        f"cell {bench.cell.name}: {vector.output} should follow a change of {vector.input} to its "
-        f"rail, but had not after {_PATIENCE[-1]:g} times the expected time at {len(unsettled)} of "
-        f"{len(samples)} points; the results are in {simulator.folder}, {name}-*.json"
-    )
+    raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _settled(bench: Bench, vector: Vector, point: dict[str, float]) -> bool:
+def _settled(bench: Bench, vector: Vector, point: Mapping[str, float]) -> bool:
     supply = bench.conditions.supply_v
     high, low = ("rise", "fall") if vector.positive else ("fall", "rise")
     allowed = _SETTLED_WITHIN * supply

@@ -76,9 +76,10 @@ def _library_file(models: Path) -> Path:
         return models
     found = sorted(models.rglob("*.lib.spice"))
     if len(found) != 1:
+        names = ", ".join(str(file.relative_to(models)) for file in found) or "none"
         raise LibraryError(
-            f"the folder {models} should hold exactly one model library (*.lib.spice), but holds "
-            f"{len(found)}; give the file itself"
+            f"the folder {models} should hold exactly one model library (*.lib.spice), but holds: "
+            f"{names}; give the file itself"
         )
     return found[0]
 

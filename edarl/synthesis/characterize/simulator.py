@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edarl.errors import ToolError, ToolNotFoundError, ToolOutputError
@@ -52,19 +53,27 @@ class Simulator:
         write_file(folder / self.models_file, models.encode())
 
     def run(
-        self, deck: str, *, name: str, count: int, wanted: Sequence[str]
+        self,
+        deck: str,
+        *,
+        name: str,
+        count: int,
+        wanted: Sequence[str],
+        fault: Callable[[Mapping[str, float]], str] = lambda _: "",
     ) -> list[dict[str, float]]:
         """Run a deck and give the results of its points, in order.
 
         Args:
             deck: What to run; each point begins with a line ``POINT k``.
-            name: What the kept files are called, before their digest.
+            name: What the kept files are called, before their digest. Decks of an earlier, failed
+                try of the same name are removed when one succeeds.
             count: How many points there are.
             wanted: The results that each point should have.
+            fault: Says what is wrong with a point that has them all; empty if nothing.
 
         Raises:
             ToolError: ngspice failed or ran too long; the deck stays in the folder.
-            ToolOutputError: A point lacks a result; the deck stays in the folder.
+            ToolOutputError: A point lacks a result or has a fault; the deck stays in the folder.
         """
         digest = hashlib.sha256(f"{self._salt}\n{deck}".encode()).hexdigest()[:16]
         kept = self.folder / f"{name}-{digest}.json"
@@ -84,20 +93,29 @@ class Simulator:
         )
         text = result.text
         points = _points(text, count, wanted)
-        short = [k for k, point in enumerate(points) if wanted and point.keys() != set(wanted)]
-        if short or "\nDONE" not in text:
-            listed = ", ".join(str(k) for k in short[:8]) + (" ..." if len(short) > 8 else "")
+        faults = [
+            f"point {k} {problem}"
+            for k, point in enumerate(points)
+            if (problem := _lacks(point, wanted) or fault(point))
+        ]
+        if faults or "\nDONE" not in text:
+            listed = "; ".join(faults[:4]) + (" ..." if len(faults) > 4 else "")
             raise ToolOutputError(
-                f"ngspice should give {', '.join(wanted)} at {count} points, but did not at "
-                f"{len(short)} of them (points {listed}); the deck is {deck_file}, "
-                f"its log {result.log}",
+                f"{stem}: ngspice should measure {count} points, but {len(faults)} failed "
+                f"({listed or 'it stopped early'}); the deck is {deck_file}, its log {result.log}",
                 command=f"{_PROGRAM} -n -b {deck_file.name}",
                 log_tail=tail(text),
             )
         _write(kept, points)
-        for leftover in (deck_file, result.log, self.folder / f"{stem}.sh"):
-            leftover.unlink(missing_ok=True)
+        for leftover in self.folder.glob(f"{glob.escape(name)}-*"):
+            if leftover.suffix in (".sp", ".log", ".sh"):
+                leftover.unlink(missing_ok=True)
         return points
+
+
+def _lacks(point: Mapping[str, float], wanted: Sequence[str]) -> str:
+    missing = [name for name in wanted if name not in point]
+    return f"lacks {', '.join(missing)}" if missing else ""
 
 
 def _version() -> str:
