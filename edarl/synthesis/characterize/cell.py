@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edarl.errors import ToolOutputError
-from edarl.synthesis.characterize.decks import Bench, Sample, leakage_deck, timing_deck
+from edarl.synthesis.characterize.decks import RESTS, Bench, Sample, leakage_deck, timing_deck
 from edarl.synthesis.characterize.logic import Vector, function_of_cell, vectors
 from edarl.synthesis.characterize.simulator import Simulator
 
@@ -23,6 +23,9 @@ _NS = 1e9
 _SETTLED_WITHIN = 0.01
 """How far from its rail an output may be when the next change begins, as a share of the supply."""
 _PATIENCE = (1.0, 3.0, 10.0, 30.0)
+_REST_SPREAD = 0.2
+_REST_SPREAD_A = 5e-15
+"""How far two currents at rest may be apart to confirm each other: relative, and in amperes."""
 _PILOT_FF_PER_UM = 25.0
 """The pilot's first load per micrometre of transistor at the output; twice that is of the order of
 the largest load."""
@@ -128,18 +131,8 @@ def measure_cell(
         LibraryError: The cell is no combinational gate.
         ToolError: A simulation failed; the message names its deck.
     """
-    name = bench.cell.name
-    rows = 1 << len(bench.inputs)
-    rest = simulator.run(
-        leakage_deck(bench), name=f"{name}-rest", count=rows, wanted=["i(vsupply)"]
-    )
+    leakage = _leakage(bench, simulator)
     on_deck()
-    supply = bench.conditions.supply_v
-    leakage = tuple(-point["i(vsupply)"] * supply * _NS for point in rest)
-    if min(leakage) < 0:
-        raise ToolOutputError(
-            f"cell {name} should take power at rest, but gives some back: {min(leakage):g} nW"
-        )
     charges: dict[str, dict[str, list[float]]] = {
         pin: {edge: [] for edge in _EDGES} for pin in bench.inputs
     }
@@ -162,11 +155,35 @@ def measure_cell(
             tables.append(_table(bench, grid, simulator, vector, pilot, loads))
             on_deck()
         outputs.append(MeasuredOutput(output, table, loads, _arcs(bench, changes, tables)))
+    supply = bench.conditions.supply_v
     capacitance = {
         pin: {edge: float(np.mean(found)) / supply * 1e12 for edge, found in edges.items()}
         for pin, edges in charges.items()
     }
     return MeasuredCell(bench, capacitance, leakage, tuple(outputs))
+
+
+def _leakage(bench: Bench, simulator: Simulator) -> tuple[float, ...]:
+    """Give the power at rest for each value of the inputs, in nanowatt."""
+    points = simulator.run(
+        leakage_deck(bench),
+        name=f"{bench.cell.name}-rest",
+        count=1 << len(bench.inputs),
+        wanted=tuple(RESTS),
+        fault=lambda point: "" if _at_rest(point) is not None else "has no two results that agree",
+    )
+    currents = [_at_rest(point) for point in points]
+    return tuple(it * bench.conditions.supply_v * _NS for it in currents if it is not None)
+
+
+def _at_rest(point: Mapping[str, float]) -> float | None:
+    """Give the first current that another one confirms, in amperes; None if there is none."""
+    found = [point[name] for name in RESTS if name in point]
+    for one in found:
+        near = [abs(other - one) <= _REST_SPREAD * one + _REST_SPREAD_A for other in found]
+        if one > 0 and sum(near) > 1:
+            return one
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +266,7 @@ def _measure(
                 name=name,
                 count=len(samples),
                 wanted=_TIMING,
-                fault=lambda point: "" if _settled(bench, vector, point) else "has not settled",
+                fault=lambda point: _unusable(bench, vector, point),
             )
         except ToolOutputError:
             if patience == _PATIENCE[-1]:
@@ -257,11 +274,15 @@ def _measure(
     raise AssertionError("unreachable: the last try returns or raises")
 
 
-def _settled(bench: Bench, vector: Vector, point: Mapping[str, float]) -> bool:
+def _unusable(bench: Bench, vector: Vector, point: Mapping[str, float]) -> str:
+    """Say what is wrong with a point; empty if nothing is."""
+    missing = [name for name in _TIMING if name not in point]
+    if missing:
+        return f"lacks {', '.join(missing)}"
     supply = bench.conditions.supply_v
     high, low = ("rise", "fall") if vector.positive else ("fall", "rise")
-    allowed = _SETTLED_WITHIN * supply
-    return abs(point[f"end_{high}"] - supply) < allowed and abs(point[f"end_{low}"]) < allowed
+    away = max(abs(point[f"end_{high}"] - supply), abs(point[f"end_{low}"]))
+    return "has not settled" if away > _SETTLED_WITHIN * supply else ""
 
 
 def _arcs(
