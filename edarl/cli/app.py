@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, Verb] = {
         "edarl.cli.export", "Write a design as Verilog, netlist, testbench, drawing, ..."
     ),
     "prove": Verb("edarl.cli.prove", "Prove or refute that a Verilog file is a circuit"),
-    "library": Verb("edarl.cli.library", "Cell libraries: add, list, show, install, remove"),
+    "library": Verb("edarl.cli.library", "Cell libraries: list, show, add, fetch, measure, remove"),
     "doctor": Verb("edarl.cli.doctor", "Show what is installed, what is missing, how to get it"),
 }
 """Every verb of ``edarl``, in the order in which the help lists them."""

@@ -52,8 +52,8 @@ def characterize(
         bool,
         typer.Option(
             "--layout/--no-layout",
-            help="Take diffusions and strain to be as in rows of shared diffusions, or leave both "
-            "out.",
+            help="Estimate what a layout adds (diffusions, strain, contacts, wires; constants of "
+            "sky130), or measure the transistors alone.",
         ),
     ] = True,
     work: Annotated[

@@ -64,7 +64,12 @@ CarryOut = Annotated[
     bool, typer.Option("--cout/--no-cout", help="With a carry-out port, where the kind has one.")
 ]
 LibraryName = Annotated[
-    str, typer.Option("--library", "-l", help="Cell library: an installed name, or a Liberty file.")
+    str,
+    typer.Option(
+        "--library",
+        "-l",
+        help="Cell library: a name, or a Liberty file; default is sky130, which comes with edarl.",
+    ),
 ]
 _FLOW = typer.Option(
     "--flow",

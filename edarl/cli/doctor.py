@@ -76,10 +76,12 @@ def checks() -> Iterator[Check]:
     yield _tool("Yosys", True, _yosys, "python -m pip install pyosys")
     yield _tool("iverilog", False, _iverilog, "install iverilog (Debian: apt-get install iverilog)")
     yield _tool("OpenSTA", False, _opensta, "install OpenSTA (Debian: apt-get install opensta)")
+    yield _tool("ngspice", False, _ngspice, "install ngspice (Debian: apt-get install ngspice)")
     yield _packages("packages for agents", "agents", "python -m pip install 'edarl[agents]'")
     yield _torch()
     yield _home()
-    yield _libraries()
+    yield _default_library()
+    yield _more_libraries()
     yield _machine()
 
 
@@ -171,6 +173,12 @@ def _opensta(workdir: Path) -> str:
     return f"{_first_line(['sta', '-version'], workdir)}, {shutil.which('sta')}"
 
 
+def _ngspice(_: Path) -> str:
+    from edarl.synthesis.characterize.simulator import ngspice_version
+
+    return f"ngspice {ngspice_version()}, {shutil.which('ngspice')}"
+
+
 def _first_line(command: list[str], workdir: Path) -> str:
     from edarl.synthesis.process import run_tool
 
@@ -202,19 +210,31 @@ def _home() -> Check:
     return Check("home folder", True, True, f"{place}, {free_gb:.1f} GB free")
 
 
-def _libraries() -> Check:
-    from edarl.synthesis.library import list_libraries
+def _default_library() -> Check:
+    from edarl.synthesis.library import DEFAULT_LIBRARY, boxed_file
+
+    try:
+        file = boxed_file(DEFAULT_LIBRARY)
+    except EdarlError as error:
+        remedy = "python -m pip install --force-reinstall edarl"
+        return Check("cell library", True, False, str(error), remedy)
+    return Check("cell library", True, True, f"{DEFAULT_LIBRARY}, comes with edarl, {file.name}")
+
+
+def _more_libraries() -> Check:
+    from edarl.synthesis.library import DEFAULT_LIBRARY, list_libraries
 
     remedy = (
-        "edarl library install osu018 (from Debian's package), or edarl library add NAME FILE..."
+        "edarl library fetch NAME, edarl library install osu018 (from Debian's package), or "
+        "edarl library add NAME FILE..."
     )
     try:
-        names = list_libraries()
+        names = [name for name in list_libraries() if name != DEFAULT_LIBRARY]
     except EdarlError as error:
-        return Check("cell libraries", True, False, str(error), remedy)
+        return Check("more cell libraries", False, False, str(error), remedy)
     if not names:
-        return Check("cell libraries", True, False, "none installed", remedy)
-    return Check("cell libraries", True, True, ", ".join(names))
+        return Check("more cell libraries", False, False, "none added", remedy)
+    return Check("more cell libraries", False, True, ", ".join(names))
 
 
 def _machine() -> Check:

@@ -26,6 +26,7 @@ from edarl.config import home
 from edarl.errors import CheckpointError, ConfigError
 from edarl.objectives.frame import Frame
 from edarl.runs.config import RunConfig
+from edarl.synthesis.library import DEFAULT_LIBRARY
 from edarl.synthesis.process import tool_versions
 
 __all__ = ["RunDirectory", "machine_name", "versions"]
@@ -62,6 +63,8 @@ class RunDirectory:
         except OSError as error:
             raise ConfigError(f"cannot make the run's folder {path}: {error}") from error
         run = cls(path)
+        if config.library == "default":  # another edarl may have another one
+            config = config.model_copy(update={"library": DEFAULT_LIBRARY})
         run.write("config.json", config.model_dump(mode="json"))
         run.write(
             "manifest.json",

@@ -133,6 +133,13 @@ class Run:
             self._show("frame", 0, 1, force=True)
             frame = run_frame(self.config)
             self.directory.write_frame(frame)
+        if frame.library != self.library.digest:
+            raise CheckpointError(
+                f"the run in {self.directory.path} began with another library (its digest begins "
+                f"with {frame.library[:12]}) than `{self.config.library}` is now "
+                f"({self.library.digest[:12]}); put its name into config.json there, or begin a "
+                "new run"
+            )
         self.frame = frame
         self._box = frame.box()
         return frame

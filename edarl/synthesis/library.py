@@ -7,6 +7,8 @@ from edarl.synthesis.osu018 import install_osu018
 from edarl.synthesis.registry import (
     DEFAULT_LIBRARY,
     add_library,
+    boxed_file,
+    boxed_libraries,
     list_libraries,
     load_library,
     remove_library,
@@ -17,6 +19,8 @@ __all__ = [
     "CellLibrary",
     "Source",
     "add_library",
+    "boxed_file",
+    "boxed_libraries",
     "install_osu018",
     "list_libraries",
     "load_library",

@@ -1,9 +1,12 @@
-"""Cell libraries by name: added once, loaded in milliseconds afterwards.
+"""Cell libraries by name: those that come with edarl, and those that were added once.
 
-In `edarl.config.home` / ``libraries``: ``NAME.json`` is a library in parsed form,
+A library that comes with edarl is a Liberty file in ``boxed`` beside this module. It is never
+installed: what is kept of it goes by its content, so a newer edarl with a newer file just works.
+
+In `edarl.config.home` / ``libraries``: ``NAME.json`` is an added library in parsed form,
 ``liberty/DIGEST.lib`` its cleaned copy, ``timing/DIGEST.npz`` its delay tables,
-``files/SHA256.json`` a library that was used by its file's path. Files are written under a
-temporary name and renamed, so that a reader never sees half of one.
+``files/SHA256.json`` a library that comes with edarl or was used by its file's path. Files are
+written under a temporary name and renamed, so that a reader never sees half of one.
 """
 
 from __future__ import annotations
@@ -29,18 +32,33 @@ from edarl.synthesis.merge import clean_and_merge
 __all__ = [
     "DEFAULT_LIBRARY",
     "add_library",
+    "boxed_file",
+    "boxed_libraries",
     "list_libraries",
     "load_library",
     "remove_library",
 ]
 
-DEFAULT_LIBRARY = "osu018"
-"""The library that the name ``default`` stands for."""
+DEFAULT_LIBRARY = "sky130"
+"""The library that the name ``default`` stands for; it comes with edarl."""
 
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _SUFFIXES = (".lib", ".lib.gz", ".liberty", ".liberty.gz", ".gz")
-_INSTALLABLE = ("osu018",)
+_FETCHABLE = ("nangate45", "sky130hd", "asap7", "ihp-sg13g2")
+"""What `edarl.synthesis.fetch` can download; it imports this module, so a test compares them."""
+
+_HOW_TO_GET = {"osu018": "edarl library install osu018"} | {
+    name: f"edarl library fetch {name}" for name in _FETCHABLE
+}
+"""The command that gets each library that edarl knows where to find."""
+
+_BOX = Path(__file__).with_name("boxed")
+_BOXED = {
+    "sky130": "sky130_tt_025C_1v80.lib.gz",
+    "sky130_ss": "sky130_ss_100C_1v60.lib.gz",
+}
+"""The file of each library that comes with edarl; the default is the first."""
 
 
 def add_library(
@@ -49,7 +67,8 @@ def add_library(
     """Register a library under a name; a library of that name is replaced.
 
     Args:
-        name: Letters, digits and ``_ . + -``; not ``default``, not ending like a file.
+        name: Letters, digits and ``_ . + -``; not ``default``, not the name of a library that
+            comes with edarl, not ending like a file.
         files: Its Liberty files, plain or gzip; the header of the first is kept.
         notes: What else should be remembered of it.
 
@@ -62,17 +81,44 @@ def add_library(
     return _register(name, [Path(file) for file in files], dict(notes or {}), entry)
 
 
+def boxed_libraries() -> tuple[str, ...]:
+    """Give the names of the libraries that come with edarl, the default first."""
+    return tuple(_BOXED)
+
+
+def boxed_file(name: str) -> Path:
+    """Give the Liberty file of a library that comes with edarl.
+
+    Raises:
+        LibraryError: No library of this name comes with edarl, or its file is not there.
+    """
+    if name not in _BOXED:
+        raise LibraryError(
+            f"a library that comes with edarl should be one of {', '.join(_BOXED)}, "
+            f"actual value: {name!r}"
+        )
+    file = _BOX / _BOXED[name]
+    if not file.is_file():
+        raise LibraryError(
+            f"library {name} should come with edarl, but its file {file} is missing; "
+            "install edarl again"
+        )
+    return file
+
+
 def list_libraries() -> tuple[str, ...]:
-    """Give the registered names in alphabetical order."""
+    """Give the names of the libraries that come with edarl, then the added ones by alphabet."""
+    added: set[str] = set()
     with contextlib.suppress(OSError):
-        return tuple(sorted(path.stem for path in _libraries().glob("*.json")))
-    return ()
+        added = {path.stem for path in _libraries().glob("*.json")}
+    return (*_BOXED, *sorted(added.difference(_BOXED)))
 
 
 def load_library(name_or_file: str | Path) -> CellLibrary:
-    """Load a registered library, or a Liberty file by its path.
+    """Load a library by its name, or a Liberty file by its path.
 
-    A file is parsed the first time and remembered by its content afterwards.
+    A file is parsed the first time and remembered by its content afterwards; so is a library that
+    comes with edarl.
 
     Raises:
         LibraryError: There is no such library or file, or what was kept of it is damaged; the
@@ -80,6 +126,8 @@ def load_library(name_or_file: str | Path) -> CellLibrary:
     """
     if isinstance(name_or_file, str):
         name = DEFAULT_LIBRARY if name_or_file == "default" else name_or_file
+        if name in _BOXED:
+            return _load_file(boxed_file(name), name=name)
         entry = _libraries() / f"{name}.json"
         if _NAME.fullmatch(name) and entry.exists():
             return _read_entry(entry, how=_how_to_add(name))
@@ -93,8 +141,10 @@ def remove_library(name: str) -> None:
     """Forget a registered library.
 
     Raises:
-        LibraryError: There is none of this name, or it cannot be removed.
+        LibraryError: There is none of this name, it comes with edarl, or it cannot be removed.
     """
+    if name in ("default", *_BOXED):
+        raise LibraryError(f"library {name} comes with edarl and cannot be removed")
     entry = _libraries() / f"{name}.json"
     if not _NAME.fullmatch(name) or not entry.exists():
         raise LibraryError(_unknown(name))
@@ -110,6 +160,10 @@ def _libraries() -> Path:
 
 
 def _check_name(name: str) -> None:
+    if name in _BOXED:
+        raise LibraryError(
+            f"the name {name} belongs to a library that comes with edarl; choose another one"
+        )
     if not _NAME.fullmatch(name) or name.lower().endswith(_SUFFIXES) or name == "default":
         raise LibraryError(
             "a library's name should be 1 to 64 letters, digits or `_.+-`, begin with a letter or "
@@ -118,27 +172,30 @@ def _check_name(name: str) -> None:
 
 
 def _how_to_add(name: str) -> str:
-    if name in _INSTALLABLE:
-        return f"run `edarl library install {name}`"
+    if name in _HOW_TO_GET:
+        return f"run `{_HOW_TO_GET[name]}`"
     return f"run `edarl library add {name} FILE...` with its Liberty files"
 
 
 def _unknown(name: str) -> str:
-    wanted = DEFAULT_LIBRARY if name == "default" else name
-    if wanted in _INSTALLABLE:
-        return f"library {wanted} is not installed; {_how_to_add(wanted)}"
+    if name in _HOW_TO_GET:
+        return f"library {name} is not installed; {_how_to_add(name)}"
     known = list_libraries()
     if "/" in name or name.lower().endswith(_SUFFIXES):
         return f"there is no Liberty file {name}{suggest(name, known)}"
-    near = suggest(name, tuple(dict.fromkeys((*known, *_INSTALLABLE))))
-    have = f"registered: {', '.join(known)}" if known else "none is registered"
-    return f"there is no library `{name}`{near} ({have}); to add one, {_how_to_add(name)}"
+    near = suggest(name, tuple(dict.fromkeys((*known, *_HOW_TO_GET))))
+    return (
+        f"there is no library `{name}`{near} (there is: {', '.join(known)}); "
+        f"to add one, {_how_to_add(name)}"
+    )
 
 
-def _load_file(path: Path) -> CellLibrary:
-    name = path.name
-    for suffix in (".gz", ".lib", ".liberty"):
-        name = name.removesuffix(suffix)
+def _load_file(path: Path, *, name: str = "") -> CellLibrary:
+    """Load a file, from what was kept of its content if possible; it is named by its stem."""
+    if not name:
+        name = path.name
+        for suffix in (".gz", ".lib", ".liberty"):
+            name = name.removesuffix(suffix)
     digest = _sha256_of(path)
     entry = _libraries() / "files" / f"{digest}.json"
     if entry.exists():

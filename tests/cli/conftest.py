@@ -68,10 +68,10 @@ def golden(update_golden: bool) -> Callable[[str, str], None]:
 
 
 @pytest.fixture(scope="session")
-def filled_store(osu018: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with proven 8-bit adders on osu018, found by two runs."""
+def filled_store(sky130: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with proven 8-bit adders on sky130, found by two runs."""
     path = tmp_path_factory.mktemp("store") / "edarl.db"
-    library = load_library(osu018)
+    library = load_library(sky130)
     circuit = Circuit("adder", 8)
     graphs = [
         PrefixGraph.from_text(NEW_GRAPH),
@@ -97,7 +97,7 @@ def filled_store(osu018: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.record_confirmed(
                 entry.design,
                 entry.point,
-                library=LibraryRef(osu018, library.digest),
+                library=LibraryRef(sky130, library.digest),
                 constraint=library.constraint(),
                 netlist=entry.verilog,
                 proven=True,

@@ -26,7 +26,7 @@ CASES = {
     "a folder": (("evaluate", "--graph", "/", "--width", 8), "Is a directory"),
     "bad delay": ((*SKLANSKY, "--width", 8, "--delays", "300,fast"), "actual value: 'fast'"),
     "bad delay for adder": (("adder", 8, "--max-delay", "-3"), "should read like 350ps or 0.35ns"),
-    "unknown library": ((*SKLANSKY, "--width", 8, "--library", "osu108"), "did you mean osu018?"),
+    "unknown library": ((*SKLANSKY, "--width", 8, "--library", "sky103"), "did you mean sky130"),
     "missing Liberty file": (
         (*SKLANSKY, "--width", 8, "--library", "no/such.lib"),
         "there is no Liberty file no/such.lib",
@@ -58,7 +58,10 @@ CASES = {
         "leave --no-prove",
     ),
     "unknown p mode": ((*SKLANSKY, "--width", 8, "--p-mode", "nor"), "xor, or, or best"),
-    "unknown driver": ((*SKLANSKY, "--width", 8, "--driver", "BUFX5"), "did you mean BUFX4"),
+    "unknown driver": (
+        (*SKLANSKY, "--width", 8, "--driver", "sky130_fd_sc_hd__buf_3"),
+        "did you mean sky130_fd_sc_hd__buf_",
+    ),
     "negative load": ((*SKLANSKY, "--width", 8, "--load-ff", "-3"), "should be above 0"),
     "unknown method": (("search", "--method", "aneal"), "did you mean anneal?"),
     "no budget": (("search", "--budget", 0), "greater than or equal to 1, actual value: 0"),
@@ -84,12 +87,22 @@ CASES = {
     "short digest": (("export", "--design", "abc"), "at least 4 digits"),
     "unknown picture": (("front", "--width", 8, "--plot", "x.bmp"), "should end in .svg, .png"),
     "installing what is not known": (("library", "install", "foo"), "edarl library add NAME FILE"),
+    "installing what is there": (("library", "install", "sky130"), "there is nothing to install"),
+    "installing the default": (("library", "install", "default"), "there is nothing to install"),
+    "removing what comes along": (
+        ("library", "remove", "sky130"),
+        "library sky130 comes with edarl and cannot be removed",
+    ),
+    "a name that is taken": (
+        ("library", "add", "sky130", "slow.lib"),
+        "the name sky130 belongs to a library that comes with edarl; choose another one",
+    ),
     "removing what is not there": (("library", "remove", "foo"), "there is no library `foo`"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_said_in_one_message(case: str, edarl: Run, osu018: str) -> None:
+def test_it_is_said_in_one_message(case: str, edarl: Run) -> None:
     arguments, expected = CASES[case]
     said = edarl(*arguments)
     assert said.code == ExitCode.CANNOT
@@ -99,13 +112,13 @@ def test_it_is_said_in_one_message(case: str, edarl: Run, osu018: str) -> None:
     assert expected in said.err
 
 
-def test_with_json_it_is_a_document_too(edarl: Run, osu018: str) -> None:
+def test_with_json_it_is_a_document_too(edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--width", 800, "--json")
     assert said.code == ExitCode.CANNOT
     assert json.loads(said.out)["error"]["type"] == "ConfigError"
 
 
-def test_a_graph_of_another_width_is_refused(edarl: Run, osu018: str, tmp_path: Path) -> None:
+def test_a_graph_of_another_width_is_refused(edarl: Run, tmp_path: Path) -> None:
     file = tmp_path / "graph"
     file.write_text("8:3.2 5.4")
     said = edarl("evaluate", "--graph", file, "--width", 9)
@@ -116,9 +129,7 @@ def test_a_graph_of_another_width_is_refused(edarl: Run, osu018: str, tmp_path: 
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe\x00", b"hello", b"", b"8:9.9", b"{", b"0" * 300_000]
 )
-def test_a_file_without_a_graph_is_refused(
-    content: bytes, edarl: Run, osu018: str, tmp_path: Path
-) -> None:
+def test_a_file_without_a_graph_is_refused(content: bytes, edarl: Run, tmp_path: Path) -> None:
     file = tmp_path / "graph"
     file.write_bytes(content)
     said = edarl("evaluate", "--graph", file, "--width", 8)
@@ -141,7 +152,7 @@ def test_a_setting_without_key_or_value_is_refused(setting: str, edarl: Run) -> 
     assert "a setting should read KEY=VALUE" in said.err
 
 
-def test_a_file_that_cannot_be_written_is_named(edarl: Run, osu018: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(edarl: Run, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     said = edarl("export", "--structure", "ripple", "--width", 4, "--only", "graph", "-o",

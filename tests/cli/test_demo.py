@@ -26,11 +26,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_leaves_a_comparison_and_proven_files(
-    edarl: Run, osu018: str, folder: Path
+    edarl: Run, sky130: str, folder: Path
 ) -> None:
     said = edarl("demo", *SMALL, "--output", folder)
     assert said.code == ExitCode.DONE, said.err
-    assert "adder_6 on osu018: smallest area in um2 at equal delay" in said.out
+    assert "adder_6 on sky130: smallest area in um2 at equal delay" in said.out
     for rival in ("classic", "yosys a+b", "anneal", "random"):
         assert f"agent against {rival}: smaller at" in said.out
     assert "what to try next" in said.out
@@ -41,7 +41,7 @@ def test_the_demo_leaves_a_comparison_and_proven_files(
     for run in report["runs"].values():
         assert run["front"]
         assert all(point["proof"]["verdict"] == "proven" for point in run["front"])
-    library = load_library(osu018)
+    library = load_library(sky130)
     circuit = Circuit("adder", 6)
     netlist, structural = folder / "adder_6_netlist.v", folder / "adder_6.v"
     proofs = report["best"]["netlist_proof"], report["best"]["structural_proof"]
@@ -55,7 +55,7 @@ def test_the_demo_leaves_a_comparison_and_proven_files(
 
 
 def test_a_second_demo_replaces_the_first_but_never_anything_else(
-    edarl: Run, osu018: str, folder: Path, tmp_path: Path
+    edarl: Run, folder: Path, tmp_path: Path
 ) -> None:
     said = edarl("demo", *SMALL, "--output", folder, "--json")
     assert said.code == ExitCode.DONE, said.err

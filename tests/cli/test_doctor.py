@@ -11,6 +11,9 @@ from edarl.cli.app import main
 from edarl.cli.doctor import Check, checks
 from edarl.cli.output import ExitCode
 from edarl.errors import ToolError
+from edarl.synthesis import registry
+from edarl.synthesis.library import add_library
+from edarl.synthesis.timing.warm import made_up_liberty
 from tests.tools import require_tool
 
 
@@ -26,28 +29,22 @@ def no_slow_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_yosys", lambda _: "left out")
 
 
-@pytest.fixture
-def with_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Check("cell libraries", True, True, "osu018")
-    monkeypatch.setattr(doctor, "_libraries", lambda: found)
-
-
 def test_what_comes_with_the_package_is_found_and_runs(tmp_path: Path) -> None:
     assert doctor._abc(tmp_path) == f"runs; from pyosys {metadata.version('pyosys')}"
     assert doctor._yosys(tmp_path) == f"runs; from pyosys {metadata.version('pyosys')}"
 
 
 @pytest.mark.usefixtures("no_slow_checks")
-@pytest.mark.parametrize("tool", ["iverilog", "sta"])
+@pytest.mark.parametrize("tool", ["iverilog", "sta", "ngspice"])
 def test_an_installed_outside_tool_is_found_with_its_place(tool: str) -> None:
     path = require_tool(tool)
-    check = check_named({"iverilog": "iverilog", "sta": "OpenSTA"}[tool])
+    check = check_named({"sta": "OpenSTA"}.get(tool, tool))
     assert check.ok
     assert not check.required
     assert check.found.endswith(path)
 
 
-@pytest.mark.usefixtures("no_slow_checks", "with_library")
+@pytest.mark.usefixtures("no_slow_checks")
 def test_outside_tools_are_optional_and_the_remedy_names_the_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,26 +53,51 @@ def test_outside_tools_are_optional_and_the_remedy_names_the_package(
     said = capsys.readouterr().out
     assert "iverilog: install iverilog (Debian: apt-get install iverilog)" in said
     assert "OpenSTA: install OpenSTA (Debian: apt-get install opensta)" in said
+    assert "ngspice: install ngspice (Debian: apt-get install ngspice)" in said
     assert "Everything that edarl needs is here." in said
 
 
 @pytest.mark.usefixtures("no_slow_checks")
-def test_no_cell_library_is_a_no_and_says_how_to_get_one(
+def test_a_fresh_machine_has_the_default_library_and_is_told_how_to_get_more(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EDARL_HOME", str(tmp_path))
+    assert main(["doctor", "--json"]) == ExitCode.DONE
+    checked = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checked["cell library"]["ok"] is checked["cell library"]["required"] is True
+    assert checked["cell library"]["found"].startswith("sky130, comes with edarl")
+    more = checked["more cell libraries"]
+    assert (more["required"], more["ok"], more["found"]) == (False, False, "none added")
+    assert "edarl library install osu018" in more["remedy"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_libraries_that_were_added_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EDARL_HOME", str(tmp_path))
+    (tmp_path / "mine.lib").write_text(made_up_liberty())
+    add_library("mine", [tmp_path / "mine.lib"])
+    check = doctor._more_libraries()
+    assert check.ok
+    assert "mine" in check.found.split(", ")
+
+
+@pytest.mark.usefixtures("no_slow_checks")
+def test_a_broken_installation_without_the_default_library_is_a_no(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "_BOX", tmp_path)
     assert main(["doctor", "--json"]) == ExitCode.NO
     answer = json.loads(capsys.readouterr().out)
     assert answer["ready"] is False
-    assert [c["name"] for c in answer["checks"] if c["required"] and not c["ok"]] == [
-        "cell libraries"
-    ]
-    (libraries,) = (c for c in answer["checks"] if c["name"] == "cell libraries")
-    assert libraries["found"] == "none installed"
-    assert libraries["remedy"].startswith("edarl library install osu018")
+    (check,) = (c for c in answer["checks"] if c["required"] and not c["ok"])
+    assert check["name"] == "cell library"
+    assert f"its file {tmp_path}" in check["found"]
+    assert check["remedy"] == "python -m pip install --force-reinstall edarl"
 
 
-@pytest.mark.usefixtures("no_slow_checks", "with_library")
+@pytest.mark.usefixtures("no_slow_checks")
 def test_everything_there_is_a_yes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["ready"] is True

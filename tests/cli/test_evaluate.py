@@ -22,9 +22,9 @@ from edarl.synthesis.opensta import OpenSta
 from tests.cli.conftest import Run
 
 
-def test_the_json_has_exactly_the_promised_fields(edarl: Run, osu018: str) -> None:
+def test_the_json_has_exactly_the_promised_fields(edarl: Run, sky130: str) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--circuit", "adder", "--width", 8,
-                 "--library", osu018, "--flow", "direct", "--p-mode", "xor",
+                 "--library", sky130, "--flow", "direct", "--p-mode", "xor",
                  "--delays", "700,0.9ns", "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
     answer = said.json
@@ -33,7 +33,7 @@ def test_the_json_has_exactly_the_promised_fields(edarl: Run, osu018: str) -> No
         *("points", "proven"),
     }
     assert answer["tier"] == "abc"
-    assert (answer["circuit"], answer["width"], answer["library"]) == ("adder", 8, "osu018")
+    assert (answer["circuit"], answer["width"], answer["library"]) == ("adder", 8, "sky130")
     assert (answer["nodes"], answer["depth"], answer["max_fanout"]) == (12, 3, 4)
     assert answer["proven"] is True
     assert [point["target_ps"] for point in answer["points"]] == [700.0, 900.0]
@@ -44,7 +44,7 @@ def test_the_json_has_exactly_the_promised_fields(edarl: Run, osu018: str) -> No
         assert point["area_um2"] > 0
 
 
-def test_best_gives_a_point_for_every_flow_p_mode_and_target(edarl: Run, osu018: str) -> None:
+def test_best_gives_a_point_for_every_flow_p_mode_and_target(edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "brent_kung", "--width", 4, "--delays", "500,600",
                  "--no-prove", "--json")  # fmt: skip
     answer = said.json
@@ -59,7 +59,7 @@ def test_best_gives_a_point_for_every_flow_p_mode_and_target(edarl: Run, osu018:
     assert len(answer["points"]) == len(found)
 
 
-def test_targets_that_are_not_given_are_spread_over_the_range(edarl: Run, osu018: str) -> None:
+def test_targets_that_are_not_given_are_spread_over_the_range(edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "ripple", "--width", 4, "--flow", "direct",
                  "--no-prove", "--json")  # fmt: skip
     targets = [point["target_ps"] for point in said.json["points"] if point["p_mode"] == "xor"]
@@ -90,7 +90,7 @@ def graph_forms() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", ["compact", "json", "nodes", "grid"])
-def test_a_graph_file_may_have_any_form(form: str, edarl: Run, osu018: str, tmp_path: Path) -> None:
+def test_a_graph_file_may_have_any_form(form: str, edarl: Run, tmp_path: Path) -> None:
     file = tmp_path / "graph"
     file.write_text(graph_forms()[form])
     said = edarl("evaluate", "--graph", file, "--width", 8, "--delays", 900, "--flow", "direct",
@@ -104,7 +104,7 @@ def test_a_graph_file_may_have_any_form(form: str, edarl: Run, osu018: str, tmp_
     ["subtractor", "incrementer", "decrementer", "comparator", "priority_encoder",
      "leading_zero_count", "gray_to_binary"],
 )  # fmt: skip
-def test_every_circuit_is_evaluated_and_proven(kind: str, edarl: Run, osu018: str) -> None:
+def test_every_circuit_is_evaluated_and_proven(kind: str, edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--circuit", kind, "--width", 4,
                  "--flow", "direct", "--delays", 800, "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
@@ -113,7 +113,7 @@ def test_every_circuit_is_evaluated_and_proven(kind: str, edarl: Run, osu018: st
 
 
 def test_the_table_shows_the_best_at_each_target(
-    edarl: Run, osu018: str, golden: Callable[[str, str], None]
+    edarl: Run, golden: Callable[[str, str], None]
 ) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--delays", "700,900,1500",
                  "--flow", "+".join(FLOWS))  # fmt: skip
@@ -132,9 +132,7 @@ def test_the_table_shows_the_best_at_each_target(
         (("--flow", "sized-quick"), "sized-quick"),
     ],
 )
-def test_the_fast_tier_is_the_own_sizer(
-    options: tuple[str, ...], flow: str, edarl: Run, osu018: str
-) -> None:
+def test_the_fast_tier_is_the_own_sizer(options: tuple[str, ...], flow: str, edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--tier", "fast", *options,
                  "--no-prove", "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
@@ -143,9 +141,7 @@ def test_the_fast_tier_is_the_own_sizer(
     assert {point["flow"] for point in said.json["points"]} == {flow}
 
 
-def test_the_fast_tier_needs_no_other_program(
-    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fast_tier_needs_no_other_program(edarl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         pytest.fail("ABC was started")
 
@@ -155,7 +151,7 @@ def test_the_fast_tier_needs_no_other_program(
     assert said.code == ExitCode.DONE
 
 
-def test_abc_times_what_the_own_sizer_made(edarl: Run, osu018: str) -> None:
+def test_abc_times_what_the_own_sizer_made(edarl: Run) -> None:
     def points(tier: str) -> list[dict[str, float]]:
         said = edarl("evaluate", "--structure", "brent_kung", "--width", 8, "--flow", "sized",
                      "--delays", "700,900", "--tier", tier, "--json")  # fmt: skip
@@ -163,12 +159,12 @@ def test_abc_times_what_the_own_sizer_made(edarl: Run, osu018: str) -> None:
         return list(said.json["points"])
 
     for one, two, three in zip(points("fast"), points("abc"), points("confirmed"), strict=True):
-        assert two["area_um2"] == pytest.approx(one["area_um2"])
+        assert two["area_um2"] == pytest.approx(one["area_um2"], abs=0.01)  # ABC prints two digits
         assert two["delay_ps"] == pytest.approx(one["delay_ps"], abs=0.02)
         assert (three["delay_ps"], three["area_um2"]) == (two["delay_ps"], two["area_um2"])
 
 
-def test_the_confirmed_tier_gives_a_proven_netlist_for_every_point(edarl: Run, osu018: str) -> None:
+def test_the_confirmed_tier_gives_a_proven_netlist_for_every_point(edarl: Run) -> None:
     said = edarl("evaluate", "--structure", "sklansky", "--width", 4, "--tier", "confirmed",
                  "--flow", "best+sized-quick", "--delays", "500,600", "--p-mode", "xor",
                  "--json")  # fmt: skip
@@ -183,13 +179,13 @@ def test_the_confirmed_tier_gives_a_proven_netlist_for_every_point(edarl: Run, o
         assert point["proven"] is True
         assert len(point["netlist_sha256"]) == 64
         if OpenSta.installed():
-            assert point["sta_delay_ps"] == pytest.approx(point["delay_ps"], rel=0.01)
+            assert point["sta_delay_ps"] == pytest.approx(point["delay_ps"], rel=0.001)
         else:
             assert point["sta_delay_ps"] is None
 
 
 def test_a_netlist_that_is_refuted_is_left_out_and_a_no(
-    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+    edarl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     genuine = confirm.emit_netlist
     other = Design.of(structure("ripple", 4), Circuit("subtractor", 4))
@@ -212,7 +208,7 @@ def test_a_netlist_that_is_refuted_is_left_out_and_a_no(
 
 
 def test_the_table_of_confirmed_points_shows_what_opensta_says(
-    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
+    edarl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def table() -> str:
         said = edarl("evaluate", "--structure", "sklansky", "--width", 8, "--flow", "sized",
@@ -229,9 +225,7 @@ def test_the_table_of_confirmed_points_shows_what_opensta_says(
     assert "OpenSTA" not in table()
 
 
-def test_an_unproven_design_is_a_no(
-    edarl: Run, osu018: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unproven_design_is_a_no(edarl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     good = verilog.structural_verilog
 
     def wrong(design: Design) -> str:

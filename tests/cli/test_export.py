@@ -32,9 +32,9 @@ from tests.tools import require_tool
 PROVEN = {"verilog", "flat", "netlist", "techmap"}
 
 
-def test_every_format_is_written_and_reported(edarl: Run, osu018: str, tmp_path: Path) -> None:
+def test_every_format_is_written_and_reported(edarl: Run, sky130: str, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    said = edarl("export", "--structure", "brent_kung", "--width", 8, "--library", osu018,
+    said = edarl("export", "--structure", "brent_kung", "--width", 8, "--library", sky130,
                  "--delay", "1ns", "-o", folder, "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
     report = said.json
@@ -57,9 +57,9 @@ def test_every_format_is_written_and_reported(edarl: Run, osu018: str, tmp_path:
     assert netlist["sha256"] in {entry["sha256"] for entry in report["files"]}
 
 
-def test_the_exported_files_work_in_their_tools(edarl: Run, osu018: str, tmp_path: Path) -> None:
+def test_the_exported_files_work_in_their_tools(edarl: Run, sky130: str, tmp_path: Path) -> None:
     require_tool("iverilog")
-    edarl("export", "--structure", "sklansky", "--width", 8, "--library", osu018, "--delay", 900,
+    edarl("export", "--structure", "sklansky", "--width", 8, "--library", sky130, "--delay", 900,
           "-o", tmp_path)  # fmt: skip
     for variant in ("adder_8.v", "adder_8_flat.v"):
         subprocess.run(
@@ -77,7 +77,7 @@ def test_the_exported_files_work_in_their_tools(edarl: Run, osu018: str, tmp_pat
         )
         assert ran.returncode == 0, ran.stdout[-2000:]
     assert "adder_8 " in (tmp_path / "adder_8_with_netlist.v").read_text()
-    said = edarl("prove", tmp_path / "adder_8_with_techmap.v", "--width", 8, "--library", osu018)
+    said = edarl("prove", tmp_path / "adder_8_with_techmap.v", "--width", 8, "--library", sky130)
     assert said.code == ExitCode.DONE
     graph = tmp_path / "adder_8_graph.json"
     said = edarl("evaluate", "--graph", graph, "--width", 8, "--delays", 900, "--no-prove",
@@ -140,9 +140,9 @@ def test_nothing_is_written_when_a_file_cannot_be_proven(
 
 
 def test_a_delay_that_cannot_be_met_is_a_no_with_the_fastest_netlist(
-    edarl: Run, osu018: str, tmp_path: Path
+    edarl: Run, sky130: str, tmp_path: Path
 ) -> None:
-    said = edarl("export", "--structure", "ripple", "--width", 8, "--library", osu018,
+    said = edarl("export", "--structure", "ripple", "--width", 8, "--library", sky130,
                  "--delay", 10, "--only", "netlist", "-o", tmp_path)  # fmt: skip
     assert said.code == ExitCode.NO
     assert "misses 10 ps" in said.out
@@ -150,12 +150,12 @@ def test_a_delay_that_cannot_be_met_is_a_no_with_the_fastest_netlist(
 
 
 def test_a_stored_design_comes_with_its_own_netlist(
-    edarl: Run, osu018: str, filled_store: Path, tmp_path: Path
+    edarl: Run, sky130: str, filled_store: Path, tmp_path: Path
 ) -> None:
     points = edarl("front", "--width", 8, "--store", filled_store, "--no-baselines", "--json").json
     point = next(point for point in points["points"] if point["graph"] == NEW_GRAPH)
     said = edarl("export", "--design", point["design"][:8], "--store", filled_store, "--library",
-                 osu018, "--delay", point["delay_ps"], "--only", "netlist", "-o", tmp_path,
+                 sky130, "--delay", point["delay_ps"], "--only", "netlist", "-o", tmp_path,
                  "--json")  # fmt: skip
     assert said.code == ExitCode.DONE
     report = said.json
@@ -192,17 +192,17 @@ def test_designs_are_found_in_the_store_by_prefix(filled_store: Path) -> None:
 
 
 def test_a_netlist_of_the_store_is_exported_as_it_is(
-    edarl: Run, osu018: str, tmp_path: Path
+    edarl: Run, sky130: str, tmp_path: Path
 ) -> None:
-    library = load_library(osu018)
+    library = load_library(sky130)
     design = Design.of(structure("kogge_stone", 6), Circuit("adder", 6))
     with AbcSession(library, library.constraint()) as session:
-        netlist = emit_netlist(design, "sized", 1.0, library, session)
+        netlist = emit_netlist(design, "remap", 1.0, library, session)
     with Store.open(tmp_path / "edarl.db") as store:
         (kept,) = confirm_front(
             [Request(design, "joint", 500.0, netlist)], library, library.constraint(), store=store
         )
-    said = edarl("export", "--design", design.digest[:16], "--library", osu018, "--delay", 1,
+    said = edarl("export", "--design", design.digest[:16], "--library", sky130, "--delay", 1,
                  "--flow", "direct", "--only", "netlist", "--store", tmp_path / "edarl.db", "-o",
                  tmp_path / "out", "--json")  # fmt: skip
     assert said.code == ExitCode.NO
@@ -214,11 +214,11 @@ def test_a_netlist_of_the_store_is_exported_as_it_is(
 
 
 def test_of_two_p_modes_the_smaller_netlist_is_taken(
-    edarl: Run, osu018: str, tmp_path: Path
+    edarl: Run, sky130: str, tmp_path: Path
 ) -> None:
     def exported(mode: str) -> tuple[float, str]:
         said = edarl("export", "--structure", "sklansky", "--width", 6, "--p-mode", mode,
-                     "--library", osu018, "--delay", 900, "--flow", "direct", "--only", "netlist",
+                     "--library", sky130, "--delay", 900, "--flow", "direct", "--only", "netlist",
                      "-o", tmp_path, "--json")  # fmt: skip
         return said.json["netlist"]["area_um2"], said.json["p_mode"]
 

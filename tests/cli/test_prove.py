@@ -60,12 +60,12 @@ def test_what_cannot_be_read_is_neither(edarl: Run, tmp_path: Path) -> None:
         assert said.json["reason"]
 
 
-def test_a_netlist_needs_its_library(edarl: Run, osu018: str, filled_store: Path,
+def test_a_netlist_needs_its_library(edarl: Run, sky130: str, filled_store: Path,
                                      tmp_path: Path) -> None:  # fmt: skip
-    edarl("export", "--structure", "ripple", "--width", 4, "--library", osu018, "--only", "netlist",
+    edarl("export", "--structure", "ripple", "--width", 4, "--library", sky130, "--only", "netlist",
           "-o", tmp_path)  # fmt: skip
     netlist = tmp_path / "adder_4_netlist.v"
-    assert edarl("prove", netlist, "--width", 4, "--library", osu018).code == ExitCode.DONE
+    assert edarl("prove", netlist, "--width", 4, "--library", sky130).code == ExitCode.DONE
     assert edarl("prove", netlist, "--width", 4).code == ExitCode.CANNOT
 
 

@@ -11,9 +11,7 @@ from tests.cli.conftest import Run
 from tests.conftest import ROOT
 
 
-def test_an_agent_is_trained_from_a_file_of_settings(
-    edarl: Run, osu018: str, tmp_path: Path
-) -> None:
+def test_an_agent_is_trained_from_a_file_of_settings(edarl: Run, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs the extra `agents`")
     folder = tmp_path / "run"
     said = edarl("train", "--config", ROOT / "configs" / "adder8.toml", "--set",

@@ -26,8 +26,8 @@ FAST = Design.of(structure("kogge_stone", 6), CIRCUIT, "or")
 
 
 @pytest.fixture
-def library(osu018: str) -> CellLibrary:
-    return load_library(osu018)
+def library(sky130: str) -> CellLibrary:
+    return load_library(sky130)
 
 
 def made_by_hand(library: CellLibrary) -> MappedNetlist:
@@ -73,7 +73,7 @@ def test_the_store_keeps_a_netlist_that_came_without_a_flow(
 def fast_netlist(library: CellLibrary) -> MappedNetlist:
     """A netlist that flow direct comes nowhere near."""
     with AbcSession(library, library.constraint()) as session:
-        return emit_netlist(FAST, "sized", 1.0, library, session)
+        return emit_netlist(FAST, "remap", 1.0, library, session)
 
 
 def test_an_export_takes_a_known_netlist_that_is_better(
@@ -92,7 +92,7 @@ def test_an_export_takes_a_known_netlist_that_is_better(
 def test_an_answer_takes_a_known_netlist_that_is_better(
     library: CellLibrary,
     fast_netlist: MappedNetlist,
-    osu018: str,
+    sky130: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,7 +100,7 @@ def test_an_answer_takes_a_known_netlist_that_is_better(
     known = Request(FAST, "joint", 500.0, fast_netlist)
     with Store.open(tmp_path / "edarl.db") as store:
         (kept,) = confirm_front([known], library, library.constraint(), store=store)
-        found = answer.find_design(CIRCUIT, osu018, 1.0, effort="lookup", store=store)
+        found = answer.find_design(CIRCUIT, sky130, 1.0, effort="lookup", store=store)
     assert not found.met
     assert found.confirmed.point.flow == "joint"
     assert found.confirmed.design == FAST

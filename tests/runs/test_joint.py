@@ -23,12 +23,14 @@ from edarl.runs.execute import Run
 from edarl.runs.results import RunProgress, RunResult
 from edarl.search.joint import JointAnnealing
 from edarl.store import Store
-from edarl.synthesis.library import load_library
+from edarl.synthesis.library import CellLibrary, add_library
 from tests.cli.processes import wait_until
 from tests.runs.test_resume import EXECUTE
+from tests.synthesis.timing.support import small_library
 
 CIRCUIT = Circuit("adder", 8)
-TARGETS_PS = (650.0, 800.0)
+LIBRARY = "three-strengths"
+TARGETS_PS = (170.0, 220.0)
 
 
 def settings(**others: object) -> RunConfig:
@@ -36,7 +38,7 @@ def settings(**others: object) -> RunConfig:
         **{
             "method": "joint",
             "width": 8,
-            "library": "osu018",
+            "library": LIBRARY,
             "targets_ps": TARGETS_PS,
             "budget_calls": 60,
             "seed": 11,
@@ -55,14 +57,24 @@ def own(result: RunResult) -> list[Found]:
     return [entry for entry in result.front if entry.netlist is not None]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def library(tmp_path_factory: pytest.TempPathFactory, edarl_home: Path) -> CellLibrary:
+    """A small library whose figures stay as they are, so that the same netlists always win."""
+    file = tmp_path_factory.mktemp("library") / "small.lib"
+    file.write_text(small_library())
+    return add_library(LIBRARY, [file])
+
+
 @pytest.fixture(scope="module")
-def undisturbed(osu018: str, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+def undisturbed(library: CellLibrary, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A run to its end, without confirming."""
     folder = tmp_path_factory.mktemp("undisturbed")
     return Run(RunDirectory.create(settings(), folder)).execute()
 
 
-def test_its_netlists_are_confirmed_and_stored_as_they_are(osu018: str, tmp_path: Path) -> None:
+def test_its_netlists_are_confirmed_and_stored_as_they_are(
+    library: CellLibrary, tmp_path: Path
+) -> None:
     shown: list[RunProgress] = []
     with Store.open(tmp_path / "edarl.db") as store:
         result = Run(
@@ -78,7 +90,6 @@ def test_its_netlists_are_confirmed_and_stored_as_they_are(osu018: str, tmp_path
         confirmed = [entry for entry in result.confirmed if entry.point.flow == "joint"]
         assert confirmed
         netlists = [entry.netlist.instances for entry in made if entry.netlist is not None]
-        library = load_library(osu018)
         kept = {
             point.netlist_sha256: point
             for point in store.front(CIRCUIT, library.digest, library.constraint())
@@ -97,7 +108,7 @@ def test_its_netlists_are_confirmed_and_stored_as_they_are(osu018: str, tmp_path
 
 
 def test_a_netlist_on_a_regular_graph_is_credited_to_the_run_that_made_it(
-    osu018: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: CellLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edarl.search import joint
 
@@ -108,7 +119,6 @@ def test_a_netlist_on_a_regular_graph_is_credited_to_the_run_that_made_it(
         ).execute()
         entries = [entry for entry in result.confirmed if entry.point.flow == "joint"]
         assert entries
-        library = load_library(osu018)
         (run,) = [run for run in store.runs() if run.method == "joint"]
         front = store.front(CIRCUIT, library.digest, library.constraint())
         runs = {point.netlist_sha256: point.run for point in front}

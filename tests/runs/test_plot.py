@@ -32,9 +32,9 @@ def texts(path: Path) -> str:
 
 def test_a_plot_names_everything_with_units(tmp_path: Path) -> None:
     path = tmp_path / "new" / "front.svg"
-    plot_fronts(path, SERIES, title="16-bit adder", subtitle="osu018, pre-layout")
+    plot_fronts(path, SERIES, title="16-bit adder", subtitle="sky130, pre-layout")
     drawn = texts(path)
-    for text in ("16-bit adder", "osu018, pre-layout", "delay [ps], pre-layout", "cell area [µm²]",
+    for text in ("16-bit adder", "sky130, pre-layout", "delay [ps], pre-layout", "cell area [µm²]",
                  "ripple", "kogge_stone", "Yosys, a + b", "proven front", "best of them",
                  "regular structures"):  # fmt: skip
         assert text in drawn

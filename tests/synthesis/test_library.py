@@ -11,10 +11,12 @@ from edarl.hdl.netlist import FUNCTIONS, CellBinding
 from edarl.metrics import Constraint
 from edarl.synthesis.boolean import truth_table
 from edarl.synthesis.cells import Corner, Units
+from edarl.synthesis.fetch import PUBLIC_LIBRARIES
 from edarl.synthesis.liberty import parse_liberty
 from edarl.synthesis.library import (
     CellLibrary,
     add_library,
+    boxed_libraries,
     list_libraries,
     load_library,
     remove_library,
@@ -150,7 +152,7 @@ def test_all_missing_functions_are_named_at_once(tmp_path: Path) -> None:
     assert "no usable cell for BUF, NOR2, AND2, OR2, XOR2, XNOR2, AOI21, OAI21;" in str(
         caught.value
     )
-    assert list_libraries() == ()
+    assert list_libraries() == boxed_libraries()
 
 
 _SEQUENTIAL = '  ff ("IQ", "IQN") { clocked_on : "A"; next_state : "B"; }\n'
@@ -405,15 +407,15 @@ def test_libraries_are_equal_by_content_and_pickle(tmp_path: Path) -> None:
 
 
 def test_libraries_are_listed_replaced_and_removed(tmp_path: Path, home: Path) -> None:
-    assert list_libraries() == ()
+    assert list_libraries() == boxed_libraries()
     make(tmp_path, name="b")
     first = make(tmp_path, name="a")
-    assert list_libraries() == ("a", "b")
+    assert list_libraries() == (*boxed_libraries(), "a", "b")
     second = make(tmp_path, tiny.cell("MORE", "A", "A"), name="a")
     assert second != first
     assert load_library("a") == second
     remove_library("a")
-    assert list_libraries() == ("b",)
+    assert list_libraries() == (*boxed_libraries(), "b")
     b = load_library("b")
     assert files(home) == ["libraries/b.json", f"libraries/liberty/{b.digest}.lib"]
     with pytest.raises(LibraryError, match="there is no library `a`"):
@@ -427,7 +429,7 @@ def test_a_file_is_parsed_once_and_then_known_by_its_content(
     file.write_bytes(gzip.compress(tiny.library().encode()))
     first = load_library(str(file))
     assert first.name == "mine"
-    assert list_libraries() == ()
+    assert list_libraries() == boxed_libraries()
     with monkeypatch.context() as patch:
         patch.setattr("edarl.synthesis.registry.parse_liberty", lambda *_, **__: pytest.fail("no"))
         moved = file.rename(tmp_path / "moved.lib")
@@ -456,7 +458,7 @@ def test_unusable_names_are_refused(tmp_path: Path, name: str) -> None:
 
 def test_unknown_libraries_say_what_to_do(tmp_path: Path) -> None:
     make(tmp_path, name="mylib")
-    with pytest.raises(LibraryError, match=r"no library `myllib`; did you mean mylib\? \(regist"):
+    with pytest.raises(LibraryError, match=r"no library `myllib`; did you mean mylib\? \(there"):
         load_library("myllib")
     with pytest.raises(LibraryError, match=r"run `edarl library add zzz FILE\.\.\.`"):
         load_library("zzz")
@@ -466,15 +468,15 @@ def test_unknown_libraries_say_what_to_do(tmp_path: Path) -> None:
         load_library(tmp_path / "away.lib")
 
 
-@pytest.mark.parametrize("name", ["osu018", "default"])
-def test_the_default_library_says_how_to_install_it(name: str) -> None:
+def test_a_library_that_edarl_can_install_says_so() -> None:
     with pytest.raises(LibraryError, match="osu018 is not installed; run `edarl library install"):
+        load_library("osu018")
+
+
+@pytest.mark.parametrize("name", PUBLIC_LIBRARIES)
+def test_a_public_library_that_is_not_there_says_how_to_fetch_it(name: str) -> None:
+    with pytest.raises(LibraryError, match=f"is not installed; run `edarl library fetch {name}`"):
         load_library(name)
-
-
-def test_default_stands_for_osu018(tmp_path: Path) -> None:
-    library = make(tmp_path, name="osu018")
-    assert load_library("default") == library
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "head", "text", "format", "folder"])
@@ -533,6 +535,6 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing_behind(
 def test_a_home_that_cannot_hold_libraries_is_a_clear_error(tmp_path: Path, home: Path) -> None:
     home.mkdir()
     (home / "libraries").write_text("in the way")
-    assert list_libraries() == ()
+    assert list_libraries() == boxed_libraries()
     with pytest.raises(LibraryError, match="cannot be written"):
         make(tmp_path)

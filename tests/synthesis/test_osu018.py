@@ -9,7 +9,7 @@ from edarl.metrics import Constraint
 from edarl.synthesis import osu018
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.cells import Corner, Units
-from edarl.synthesis.library import list_libraries, load_library
+from edarl.synthesis.library import boxed_libraries, list_libraries, load_library
 from edarl.synthesis.osu018 import install_osu018
 from tests.synthesis import tiny
 from tests.tools import require_tool
@@ -65,7 +65,7 @@ def test_the_real_package_installs_without_touching_the_system() -> None:
     assert said
     assert library.notes["package"] == "qflow-tech-osu018"
     assert library.notes["package_version"][0].isdigit()
-    assert load_library("default") == library
+    assert load_library("osu018") == library
     assert_is_osu018(library)
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_the_system_has_is_used(
     library = install_osu018(said.append)
     assert said == [f"using {file}"]
     assert library.notes["package"] == "qflow-tech-osu018"
-    assert list_libraries() == ("osu018",)
+    assert list_libraries() == (*boxed_libraries(), "osu018")
 
 
 def test_the_package_is_downloaded_and_unpacked(bin_folder: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ writes. Only this room knows ngspice, and nothing else in edarl needs it.
 """
 
 from edarl.synthesis.characterize.cell import Grid, MeasuredCell
+from edarl.synthesis.characterize.layout import RowLayout
 from edarl.synthesis.characterize.library import Request, characterize, corner_conditions
-from edarl.synthesis.characterize.subcircuits import RowLayout
 
 __all__ = [
     "Grid",

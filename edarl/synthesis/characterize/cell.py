@@ -52,20 +52,23 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """Delays and output transitions from one input to one output, of one sense.
+    """Delays and output transitions from one input to one output.
+
+    An input that moves the output in either direction, as an XOR's, has one arc for both: tools
+    that keep a single sense per pin would otherwise mix the tables of two (docs/timing.md).
 
     Tables have shape ``[S, L]``, S input transitions by L loads, in nanoseconds, by the edge of
     the *output*; each entry is the largest over the values of the other inputs.
 
     Attributes:
         input: The pin that changes.
-        positive: Whether the output follows it.
+        sense: ``positive_unate``, ``negative_unate`` or ``non_unate``, as Liberty has it.
         delay_ns: ``rise`` and ``fall``.
         transition_ns: ``rise`` and ``fall``.
     """
 
     input: str
-    positive: bool
+    sense: str
     delay_ns: dict[str, np.ndarray]
     transition_ns: dict[str, np.ndarray]
 
@@ -78,7 +81,7 @@ class MeasuredOutput:
         name: The pin.
         table: Its truth table over the cell's inputs.
         loads_pf: The loads of its tables.
-        arcs: By input, the positive one first.
+        arcs: One for each input that it depends on.
     """
 
     name: str
@@ -288,27 +291,30 @@ def _unusable(bench: Bench, vector: Vector, point: Mapping[str, float]) -> str:
 def _arcs(
     bench: Bench, changes: Sequence[Vector], tables: Sequence[dict[str, np.ndarray]]
 ) -> tuple[Arc, ...]:
-    """Join the changes of each input and sense, entry by entry the slower one."""
+    """Join the changes of each input, entry by entry the slowest one."""
     arcs = []
     for pin in bench.inputs:
-        for positive in (True, False):
-            found = [
-                table
-                for vector, table in zip(changes, tables, strict=True)
-                if vector.input == pin and vector.positive == positive
-            ]
-            if not found:
-                continue
-            joined: dict[str, dict[str, np.ndarray]] = {}
-            for what in ("delay", "transition"):
-                # The input's edge that makes the output rise, and the one that makes it fall.
-                causes = _EDGES if positive else _EDGES[::-1]
-                joined[what] = {
-                    edge: np.max([table[f"{what}_{cause}"] for table in found], axis=0)
-                    for edge, cause in zip(_EDGES, causes, strict=True)
-                }
-            arcs.append(Arc(pin, positive, joined["delay"], joined["transition"]))
+        found = [it for it in zip(changes, tables, strict=True) if it[0].input == pin]
+        if not found:
+            continue
+        senses = {"positive_unate" if vector.positive else "negative_unate" for vector, _ in found}
+        joined: dict[str, dict[str, np.ndarray]] = {}
+        for what in ("delay", "transition"):
+            joined[what] = {
+                edge: np.max(
+                    [table[f"{what}_{_cause(edge, vector)}"] for vector, table in found], axis=0
+                )
+                for edge in _EDGES
+            }
+        sense = senses.pop() if len(senses) == 1 else "non_unate"
+        arcs.append(Arc(pin, sense, joined["delay"], joined["transition"]))
     return tuple(arcs)
+
+
+def _cause(edge: str, vector: Vector) -> str:
+    """Give the input's edge that makes the output move by an edge."""
+    rises = (edge == "rise") == vector.positive
+    return "rise" if rises else "fall"
 
 
 def _loads(grid: Grid, largest_pf: float) -> tuple[float, ...]:

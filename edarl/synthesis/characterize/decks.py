@@ -178,14 +178,22 @@ def _head(bench: Bench, title: str, options: str) -> list[str]:
         f".subckt {cell.name} {' '.join(cell.ports)}",
     ]
     for count, item in enumerate(cell.transistors):
+        drain, source = item.drain, item.source
+        if item.drain_ohm:
+            drain = f"drain{count}"
+            lines.append(f"Rdrain{count} {item.drain} {drain} {item.drain_ohm:.6g}")
+        if item.source_ohm:
+            source = f"source{count}"
+            lines.append(f"Rsource{count} {item.source} {source} {item.source_ohm:.6g}")
         strain = f" sa={item.to_row_end_um:.6g} sb={item.to_row_end_um:.6g}"
         lines.append(
-            f"X{count} {item.drain} {item.gate} {item.source} {item.bulk} {item.model} "
+            f"X{count} {drain} {item.gate} {source} {item.bulk} {item.model} "
             f"w={item.width_um:g} l={item.length_um:g} "
             f"ad={item.drain_area_um2:.6g} pd={item.drain_edge_um:.6g} "
             f"as={item.source_area_um2:.6g} ps={item.source_edge_um:.6g} m={item.fingers}"
             + (strain if item.to_row_end_um else "")
         )
+    lines += [f"C{count} {net} 0 {load:.6g}f" for count, (net, load) in enumerate(cell.wires_ff)]
     pins = " ".join(nets.get(port, f"p_{port}") for port in cell.ports)
     return [
         *lines,

@@ -26,12 +26,14 @@ class Macro:
     Attributes:
         name: The cell's name.
         area_um2: Width times height.
+        height_um: Its height, from rail to rail.
         pins: For each pin ``input``, ``output``, ``power`` or ``ground``; anything else is left
             as LEF has it, in small letters.
     """
 
     name: str
     area_um2: float
+    height_um: float
     pins: Mapping[str, str]
 
 
@@ -57,7 +59,7 @@ def read_macros(files: Sequence[Path]) -> dict[str, Macro]:
                     raise LibraryError(f"{path}: the macro {name} should have a `SIZE x BY y ;`")
                 area = round(float(size[1]) * float(size[2]), 6)
                 pins = {pin[1]: _role(pin[2]) for pin in _PIN.finditer(body)}
-                found[name] = Macro(name, area, pins)
+                found[name] = Macro(name, area, float(size[2]), pins)
     return found
 
 

@@ -176,7 +176,7 @@ def _timing(arc: Arc, output: MeasuredOutput, grid: Grid) -> list[str]:
     lines = [
         "      timing () {",
         f"        related_pin : {arc.input};",
-        f"        timing_sense : {'positive' if arc.positive else 'negative'}_unate;",
+        f"        timing_sense : {arc.sense};",
         "        timing_type : combinational;",
     ]
     for group, table in (

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
@@ -17,17 +17,12 @@ import structlog
 from edarl.errors import ConfigError, LibraryError, ToolError
 from edarl.synthesis.characterize.cell import Grid, MeasuredCell, count_decks, measure_cell
 from edarl.synthesis.characterize.decks import Bench, Conditions
+from edarl.synthesis.characterize.layout import RowLayout, laid_out
 from edarl.synthesis.characterize.lef import Macro, read_macros
 from edarl.synthesis.characterize.liberty_writer import liberty_text
 from edarl.synthesis.characterize.models import model_text
 from edarl.synthesis.characterize.simulator import Simulator
-from edarl.synthesis.characterize.subcircuits import (
-    RowLayout,
-    Subcircuit,
-    laid_out,
-    merge_fingers,
-    read_subcircuits,
-)
+from edarl.synthesis.characterize.subcircuits import Subcircuit, merge_fingers, read_subcircuits
 
 __all__ = ["Request", "characterize", "corner_conditions"]
 
@@ -167,7 +162,13 @@ def _bench(
         )
     merged = merge_fingers(cell)
     if request.layout is not None:
-        merged = laid_out(merged, request.layout)
+        merged = laid_out(
+            merged,
+            request.layout,
+            supplies=pins["power"] + pins["ground"],
+            ground=pins["ground"],
+            height_um=macro.height_um,
+        )
     return Bench(
         merged,
         pins["input"],
@@ -226,18 +227,18 @@ def _measure_all(
 def _how(
     request: Request, simulator: Simulator, models: str, cells: Mapping[str, Subcircuit]
 ) -> list[str]:
-    assumed = "transistors alone: no diffusion areas, no strain"
+    assumed = "transistors alone, nothing of what a layout adds"
     if request.layout is not None:
+        values = ", ".join(f"{name} {value:g}" for name, value in asdict(request.layout).items())
         assumed = (
-            f"diffusion areas and channel strain as in rows of shared diffusions "
-            f"({request.layout.shared_um:g} um between gates, {request.layout.end_um:g} um at ends)"
+            "diffusions, strain, contacts and wires are estimated from fingers and gates by the "
+            f"rules of edarl.synthesis.characterize.layout with {values}"
         )
     digest = hashlib.sha256(repr(sorted(cells.items())).encode()).hexdigest()
     return [
         f"Measured by edarl (`edarl library characterize`) with ngspice {simulator.version} from "
         "the cells' transistor netlists and the process's device models.",
-        f"Not extracted from a layout: there are no wires in the cells; {assumed}. Real cells are "
-        "slower.",
+        f"Not extracted from a layout: {assumed}.",
         "Delays from 50 % of the input to 50 % of the output; transitions from 20 % to 80 %, not "
         "scaled; linear input ramps. Where other inputs may have several values, each entry is "
         "the slowest. Input capacitance is the charge of a full swing, by edge. max_capacitance "

@@ -15,7 +15,7 @@ from pathlib import Path
 from edarl.errors import ToolError, ToolNotFoundError, ToolOutputError
 from edarl.synthesis.process import run_tool, tail, write_file
 
-__all__ = ["Simulator"]
+__all__ = ["Simulator", "ngspice_version"]
 
 _PROGRAM = "ngspice"
 _HOW_TO_GET = "on Debian or Ubuntu run `apt-get install ngspice`"
@@ -43,7 +43,7 @@ class Simulator:
     def __init__(self, folder: Path, models: str, *, timeout_s: float = 600.0) -> None:
         self.folder = folder
         self.timeout_s = timeout_s
-        self.version = _version()
+        self.version = ngspice_version()
         self._salt = hashlib.sha256(f"{self.version}\n{models}".encode()).hexdigest()
         self.models_file = f"models-{self._salt[:16]}.spice"
         try:
@@ -111,7 +111,13 @@ class Simulator:
         return points
 
 
-def _version() -> str:
+def ngspice_version() -> str:
+    """Give the version of the installed ngspice.
+
+    Raises:
+        ToolNotFoundError: It is not installed.
+        ToolOutputError: It does not say.
+    """
     if shutil.which(_PROGRAM) is None:
         raise ToolNotFoundError(
             f"measuring cells needs ngspice, but `{_PROGRAM}` was not found; {_HOW_TO_GET}"

@@ -1,4 +1,4 @@
-"""Transistor netlists of cells, read from SPICE files, and what a layout adds to them.
+"""Transistor netlists of cells, read from SPICE files.
 
 Only what standard cells consist of is understood: subcircuits of MOS transistors. Anything else in
 a cell is an error, since leaving it out would change what is measured.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +16,8 @@ from edarl.errors import LibraryError
 from edarl.synthesis.liberty import read_text
 
 __all__ = [
-    "RowLayout",
     "Subcircuit",
     "Transistor",
-    "laid_out",
     "merge_fingers",
     "number",
     "read_subcircuits",
@@ -63,6 +60,8 @@ class Transistor:
         source_edge_um: Its perimeter, the edge along the gate included.
         to_row_end_um: From the gate to the end of its row of diffusions, on each side, as it
             strains the channel; 0 for no strain.
+        drain_ohm: Between the drain and its net, for all fingers together.
+        source_ohm: Between the source and its net, for all fingers together.
     """
 
     drain: str
@@ -78,6 +77,8 @@ class Transistor:
     source_area_um2: float = 0.0
     source_edge_um: float = 0.0
     to_row_end_um: float = 0.0
+    drain_ohm: float = 0.0
+    source_ohm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +89,13 @@ class Subcircuit:
         name: The cell's name.
         ports: Its pins, supplies among them, in the file's order.
         transistors: What it consists of.
+        wires_ff: The capacitance of its wires to ground, by net.
     """
 
     name: str
     ports: tuple[str, ...]
     transistors: tuple[Transistor, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RowLayout:
-    """What is assumed of a cell's layout: each kind of transistor stands in one row of diffusion.
-
-    A net's fingers pair up around shared diffusions; where their number is odd, one of them ends
-    a row. Standard cells are laid out that way wherever it can be done, so that areas, edges and
-    strain can be told without a layout. The default distances are those that sky130's schematics
-    state for the strain.
-
-    Attributes:
-        shared_um: Between two gates that share a diffusion.
-        end_um: From the last gate of a row to the diffusion's end.
-    """
-
-    shared_um: float = 0.28
-    end_um: float = 0.265
+    wires_ff: tuple[tuple[str, float], ...] = ()
 
 
 def read_subcircuits(files: Sequence[Path], patterns: Sequence[str]) -> dict[str, Subcircuit]:
@@ -177,60 +162,6 @@ def number(text: str) -> float:
     if match is None:
         raise ValueError(f"`{text}` is not a number")
     return float(match[1]) * _SCALES.get((match[2] or "").lower(), 1.0)
-
-
-def laid_out(cell: Subcircuit, rule: RowLayout) -> Subcircuit:
-    """Give every transistor the diffusions and the strain that a row layout gives it."""
-    total: Counter[tuple[str, str]] = Counter()
-    gates: Counter[str] = Counter()
-    for item in cell.transistors:
-        gates[item.model] += item.fingers
-        for net in (item.drain, item.source):
-            total[net, item.model] += item.fingers
-    seen: Counter[tuple[str, str]] = Counter()
-
-    def diffusion(net: str, item: Transistor) -> tuple[float, float]:
-        """Give area and edge of one finger, the mean over all of them."""
-        kind = net, item.model
-        seen[kind] += item.fingers
-        ends = int(total[kind] % 2 == 1 and seen[kind] == total[kind])
-        share = ends / item.fingers
-        shared_area, shared_edge = (
-            item.width_um * rule.shared_um / 2,
-            rule.shared_um + item.width_um,
-        )
-        end_area, end_edge = item.width_um * rule.end_um, 2 * (rule.end_um + item.width_um)
-        return (
-            share * end_area + (1 - share) * shared_area,
-            share * end_edge + (1 - share) * shared_edge,
-        )
-
-    found = []
-    for item in cell.transistors:
-        drain_area, drain_edge = diffusion(item.drain, item)
-        source_area, source_edge = diffusion(item.source, item)
-        found.append(
-            replace(
-                item,
-                drain_area_um2=drain_area,
-                drain_edge_um=drain_edge,
-                source_area_um2=source_area,
-                source_edge_um=source_edge,
-                to_row_end_um=_mean_distance(gates[item.model], item.length_um, rule),
-            )
-        )
-    return replace(cell, transistors=tuple(found))
-
-
-def _mean_distance(gates: int, length_um: float, rule: RowLayout) -> float:
-    """Give the distance to a row's end that strains as much as all its places do on average.
-
-    BSIM4's strain goes with 1 / (distance + length / 2) (BSIM4 manual, section 13.1), so this is
-    the mean in which its effect is linear.
-    """
-    pitch = rule.shared_um + length_um
-    places = [rule.end_um + place * pitch + length_um / 2 for place in range(gates)]
-    return 1 / (sum(1 / place for place in places) / gates) - length_um / 2
 
 
 def merge_fingers(cell: Subcircuit) -> Subcircuit:

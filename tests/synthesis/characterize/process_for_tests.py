@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edarl.synthesis.characterize import Grid, Request
+from edarl.synthesis.characterize import Grid, Request, RowLayout
 
 __all__ = ["BETA_N", "BETA_P", "SMALL_GRID", "SUPPLY_V", "THRESHOLD_V", "request", "write_process"]
 
@@ -135,8 +135,8 @@ def write_process(folder: Path) -> None:
     )
 
 
-def request(folder: Path, *cells: str) -> Request:
-    """Ask for cells of the process, over a small grid."""
+def request(folder: Path, *cells: str, layout: RowLayout | None = None) -> Request:
+    """Ask for cells of the process over a small grid; by default transistors alone."""
     return Request(
         spice=(folder / "cells.spice",),
         lef=(folder / "cells.lef",),
@@ -144,4 +144,5 @@ def request(folder: Path, *cells: str) -> Request:
         corner="tt_025C_1v80",
         cells=cells,
         grid=SMALL_GRID,
+        layout=layout,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edarl.synthesis.cells import read_cells, read_corner, read_units
-from edarl.synthesis.characterize import characterize
+from edarl.synthesis.characterize import RowLayout, characterize
 from edarl.synthesis.liberty import parse_liberty
 from edarl.synthesis.process import abc_path
 from tests.synthesis.characterize.process_for_tests import request
@@ -20,7 +20,7 @@ def written(process: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_tool("ngspice")
     folder = tmp_path_factory.mktemp("written")
     characterize(
-        request(process, "*inv_*", "*buf_1", "*nand2_1", "*mux2_1"),
+        request(process, "*inv_*", "*buf_1", "*nand2_1", "*mux2_1", layout=RowLayout()),
         folder / "tt.lib",
         folder=folder / "work",
         processes=2,
@@ -32,7 +32,9 @@ def test_the_head_says_how_it_was_made_and_states_units_and_thresholds(written: 
     text = written.read_text()
     head = " ".join(text[: text.index("*/")].split())
     assert head.startswith("/* Measured by edarl")
-    assert "Not extracted from a layout: there are no wires in the cells" in head
+    assert (
+        "Not extracted from a layout: diffusions, strain, contacts and wires are estimated" in head
+    )
     assert re.search(r"of the cells [0-9a-f]{64}", head)
     for statement in (
         'time_unit : "1ns"',

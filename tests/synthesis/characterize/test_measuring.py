@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from edarl.errors import ConfigError, LibraryError, ToolError, ToolNotFoundError
-from edarl.synthesis.characterize import MeasuredCell, characterize, corner_conditions
+from edarl.synthesis.characterize import (
+    MeasuredCell,
+    RowLayout,
+    characterize,
+    corner_conditions,
+)
 from edarl.synthesis.characterize import cell as cell_module
 from edarl.synthesis.characterize.decks import Conditions
 from tests.synthesis.characterize.process_for_tests import (
@@ -74,6 +79,19 @@ def test_twice_the_fingers_drive_twice_the_load_with_twice_the_input(
         )
 
 
+def test_a_layout_makes_a_cell_slower_and_heavier(
+    measured: tuple[dict[str, MeasuredCell], Path], process: Path, tmp_path: Path
+) -> None:
+    asked = request(process, "*inv_1", layout=RowLayout())
+    (laid,) = characterize(asked, tmp_path / "x.lib", folder=tmp_path / "work")
+    bare = measured[0]["tt__inv_1"]
+    for edge in ("rise", "fall"):
+        first, second = (cell.outputs[0].arcs[0].delay_ns[edge][:, 0] for cell in (bare, laid))
+        assert (second > first).all()
+    for edge in ("rise", "fall"):
+        assert laid.capacitance_pf["A"][edge] > bare.capacitance_pf["A"][edge]
+
+
 def test_the_largest_load_is_where_the_transition_is_the_allowed_one(
     measured: tuple[dict[str, MeasuredCell], Path],
 ) -> None:
@@ -94,16 +112,16 @@ def test_delays_grow_with_the_load(measured: tuple[dict[str, MeasuredCell], Path
                     assert (np.diff(table, axis=1) > 0).all()
 
 
-def test_a_select_input_has_an_arc_of_each_sense(
+def test_a_select_input_has_one_arc_for_both_senses(
     measured: tuple[dict[str, MeasuredCell], Path],
 ) -> None:
     arcs = measured[0]["tt__mux2_1"].outputs[0].arcs
-    assert [(arc.input, arc.positive) for arc in arcs] == [
-        ("A0", True),
-        ("A1", True),
-        ("S", True),
-        ("S", False),
+    assert [(arc.input, arc.sense) for arc in arcs] == [
+        ("A0", "positive_unate"),
+        ("A1", "positive_unate"),
+        ("S", "non_unate"),
     ]
+    assert measured[0]["tt__inv_1"].outputs[0].arcs[0].sense == "negative_unate"
 
 
 def test_gates_at_rest_leak_a_little(measured: tuple[dict[str, MeasuredCell], Path]) -> None:

@@ -8,19 +8,12 @@ from edarl.errors import LibraryError
 from edarl.synthesis.characterize.lef import read_macros
 from edarl.synthesis.characterize.models import model_text
 from edarl.synthesis.characterize.subcircuits import (
-    RowLayout,
-    Subcircuit,
     Transistor,
-    laid_out,
     merge_fingers,
     number,
     read_subcircuits,
     statements,
 )
-
-
-def transistor(gate: str, drain: str, source: str, *, fingers: int = 1) -> Transistor:
-    return Transistor(drain, gate, source, "VNB", "ndevice", 1.0, 0.15, fingers)
 
 
 @pytest.mark.parametrize(
@@ -96,45 +89,10 @@ def test_parallel_fingers_become_one_transistor(process: Path) -> None:
     assert [item.fingers for item in two.transistors] == [2, 2]
 
 
-def test_a_row_shares_every_second_diffusion_and_ends_odd_ones() -> None:
-    rule = RowLayout(shared_um=0.28, end_um=0.265)
-    cell = Subcircuit("x", ("Y", "G"), (transistor("A", "Y", "mid"), transistor("B", "mid", "G")))
-    top, bottom = laid_out(cell, rule).transistors
-    # Y is the only finger on its net: it ends the row. The net between is one shared diffusion.
-    assert (top.drain_area_um2, top.drain_edge_um) == pytest.approx((0.265, 2 * 0.265 + 2))
-    assert (top.source_area_um2, top.source_edge_um) == pytest.approx((0.14, 0.28 + 1))
-    assert (bottom.drain_area_um2, bottom.source_area_um2) == pytest.approx((0.14, 0.265))
-
-
-def test_fingers_of_one_transistor_share_diffusions_too() -> None:
-    rule = RowLayout(shared_um=0.28, end_um=0.265)
-    cell = Subcircuit("x", ("Y", "G"), (transistor("A", "Y", "G", fingers=3),))
-    (item,) = laid_out(cell, rule).transistors
-    # Three fingers: three drains and three sources, one pair shared and one at an end each.
-    assert item.drain_area_um2 == pytest.approx((0.265 + 2 * 0.14) / 3)
-    # The same three as separate transistors have the same diffusion in all.
-    apart = laid_out(Subcircuit("x", ("Y", "G"), (transistor("A", "Y", "G"),) * 3), rule)
-    total = sum(part.drain_area_um2 for part in apart.transistors)
-    assert total == pytest.approx(3 * item.drain_area_um2)
-    assert item.to_row_end_um == pytest.approx(apart.transistors[0].to_row_end_um)
-
-
-def test_a_longer_row_strains_less() -> None:
-    rule = RowLayout()
-    distances = [
-        laid_out(Subcircuit("x", (), (transistor("A", "Y", "G", fingers=count),)), rule)
-        .transistors[0]
-        .to_row_end_um
-        for count in (1, 2, 4, 8)
-    ]
-    assert distances[0] == pytest.approx(rule.end_um)
-    assert distances == sorted(distances)
-    assert len(set(distances)) == 4
-
-
 def test_lef_gives_area_and_roles(process: Path) -> None:
     macro = read_macros([process / "cells.lef"])["tt__nand2_1"]
     assert macro.area_um2 == pytest.approx(3.7536)
+    assert macro.height_um == pytest.approx(2.72)
     assert macro.pins == {
         "A": "input",
         "B": "input",

@@ -26,7 +26,7 @@ def nangate(nangate45: Path, edarl_home: Path) -> Bench:
 
 @pytest.fixture(scope="session")
 def osu(osu018: str, edarl_home: Path) -> Bench:
-    """The default library with its default constraint."""
+    """OSU 0.18 um with its default constraint."""
     library = load_library(osu018)
     return Bench.of(library, library.constraint())
 

@@ -152,7 +152,7 @@ def test_sky130hd_times_every_candidate_and_leaves_out_what_may_not_be_used(
     assert found.tables.cap[number, 0].tolist() == pytest.approx([4.544, 4.21])
 
 
-@pytest.mark.parametrize("name", ["nangate45", "sky130hd"])
+@pytest.mark.parametrize("name", ["nangate45", "sky130", "sky130hd"])
 def test_a_real_librarys_arrays_are_whole(name: str, request: pytest.FixtureRequest) -> None:
     found = timing_library(load_library(request.getfixturevalue(name)))
     tables = found.tables
