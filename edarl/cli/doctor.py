@@ -222,14 +222,14 @@ def _default_library() -> Check:
 
 
 def _more_libraries() -> Check:
-    from edarl.synthesis.library import DEFAULT_LIBRARY, list_libraries
+    from edarl.synthesis.library import boxed_libraries, list_libraries
 
     remedy = (
         "edarl library fetch NAME, edarl library install osu018 (from Debian's package), or "
         "edarl library add NAME FILE..."
     )
     try:
-        names = [name for name in list_libraries() if name != DEFAULT_LIBRARY]
+        names = [name for name in list_libraries() if name not in boxed_libraries()]
     except EdarlError as error:
         return Check("more cell libraries", False, False, str(error), remedy)
     if not names:
