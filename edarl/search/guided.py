@@ -13,7 +13,7 @@ agree it makes no difference, where they do not it explores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
@@ -120,20 +120,35 @@ class Guided(BaseSearcher):
         self._step = 0  # designs observed, starts among them
         self._walked = 0  # of these, neighbours of walkers
         self._origins: list[int] = []  # of the pending designs: a walker, or the population
+        self._guests: list[Design] = []
+        self._visits_left = 0
 
     @property
     def population(self) -> tuple[Design, ...]:
         """The best designs of distinct cost, best first."""
         return tuple(entry.design for entry in self._population)
 
+    def invite(self, designs: Sequence[Design]) -> None:
+        """Let designs that are good elsewhere be among the candidates of the population.
+
+        Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when the
+        population has been asked as often as there are guests.
+
+        Args:
+            designs: Designs of the problem's circuit, such as the population of another target.
+                They take the place of earlier guests.
+        """
+        self._guests = list({design.digest: design for design in designs}.values())
+        self._visits_left = len(self._guests)
+
     # ---------------------------------------------------------------- what is next
 
     def _next(self) -> list[Design]:
-        numbers, turn = self._rng.bit_generator.state, self._turn
+        numbers, turn, visits = self._rng.bit_generator.state, self._turn, self._visits_left
         try:
             return self._drawn()
         except BaseException:  # Ctrl-C: screening is most of the time of a search
-            self._rng.bit_generator.state, self._turn = numbers, turn
+            self._rng.bit_generator.state, self._turn, self._visits_left = numbers, turn, visits
             raise
 
     def _drawn(self) -> list[Design]:
@@ -183,12 +198,18 @@ class Guided(BaseSearcher):
                 return self._mutated(design, steps)
 
         pool: dict[str, Design] = {}
+        if walker == _OF_POPULATION and self._visits_left:
+            self._visits_left -= 1
+            pool = {design.digest: design for design in self._guests if self._is_new(design)}
+            for digest in taken:
+                pool.pop(digest, None)
+        most = len(pool) + self.options.candidates
         for attempt in range(_TRIES * self.options.candidates):
             # Nearly all around is known: look further away.
             drawn = draw(1 + attempt // (4 * self.options.candidates))
             if self._is_new(drawn) and drawn.digest not in taken:
                 pool.setdefault(drawn.digest, drawn)
-            if len(pool) == self.options.candidates:
+            if len(pool) == most:
                 break
         return list(pool.values())
 
@@ -266,6 +287,8 @@ class Guided(BaseSearcher):
             "step": self._step,
             "walked": self._walked,
             "origins": list(self._origins),
+            "guests": [design_to_state(design) for design in self._guests],
+            "visits_left": self._visits_left,
             "foreteller": None if foreteller is None else foreteller.state(),
         }
 
@@ -275,6 +298,8 @@ class Guided(BaseSearcher):
         walkers = [Judged(*entry) for entry in saved.judged("walkers", circuit)]
         turn, step, walked = (saved.integer(name) for name in ("turn", "step", "walked"))
         origins = saved.integers("origins", _OF_POPULATION, options.walkers - 1)
+        guests = saved.designs("guests", circuit)
+        visits_left = saved.integer("visits_left", 0, len(guests))
         if (
             len(population) > options.population
             or len(walkers) not in (0, options.walkers)
@@ -288,6 +313,7 @@ class Guided(BaseSearcher):
         self._load_foreteller(saved)
         self._population = of_distinct_cost(population, options.population)
         self._walkers, self._origins = walkers, origins
+        self._guests, self._visits_left = guests, visits_left
         self._turn, self._step, self._walked = turn, step, walked
 
     def _load_foreteller(self, saved: StateReader) -> None:

@@ -203,6 +203,53 @@ def test_circuits_without_propagate_signals_are_searched_too() -> None:
     assert best_after(guided(task=SearchProblem(circuit, COST, (start,))), 40) < before
 
 
+# ---------------------------------------------------------------- guests
+
+
+def good_designs(seed: int, count: int) -> list[Design]:
+    """Give the population of a search that has gone far."""
+    searcher = guided(seed=seed, population=count)
+    run_search(searcher, Model(), budget_calls=60)
+    return list(searcher.population)
+
+
+def test_guests_are_evaluated_only_when_the_model_chooses_them() -> None:
+    good = good_designs(5, 6)
+    bad = [Design.of(structure("kogge_stone", 16), TASK.circuit)]
+    searcher, model = guided(share_of_walkers=0.0), Model()
+    searcher.invite([*bad, *good, *good])
+    run_search(searcher, model, budget_calls=9)
+    assert good[0].digest == model.asked[2]
+    assert bad[0].digest not in model.asked
+    assert searcher.best is not None
+    assert searcher.best[1] <= COST(Model().evaluate(good[:1])[0])
+
+
+def test_guests_leave_when_nobody_chose_them() -> None:
+    guest = Design.of(structure("kogge_stone", 16), TASK.circuit)
+    parties = Parties(COST)
+    searcher = Guided(replace(TASK, foreteller=parties), 0, GuidedOptions(candidates=5))
+    searcher.invite([guest, guest])
+    run_search(searcher, Model(), budget_calls=12)
+    assert [guest.digest in pool for pool in parties.pools] == [True] + [False] * 9
+    assert len(parties.pools[0]) == 6
+
+
+def test_guests_are_kept_when_a_search_is_saved() -> None:
+    good = good_designs(5, 6)
+    whole = guided()
+    whole.invite(good)
+    model = Model()
+    run_search(whole, model, budget_calls=12)
+    first, again = guided(), guided(seed=9)
+    first.invite(good)
+    run_search(first, Model(), budget_calls=4)
+    again.restore(json.loads(json.dumps(first.state())))
+    rest = Model()
+    run_search(again, rest, budget_calls=8)
+    assert rest.asked == model.asked[4:]
+
+
 # ---------------------------------------------------------------- Ctrl-C and resuming
 
 
