@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +36,7 @@ from edarl.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from edarl.runs.directory import RunDirectory
+    from edarl.runs.ray import RayOptions
     from edarl.runs.results import RunResult
     from edarl.synthesis.confirm import Confirmed
 
@@ -56,8 +59,8 @@ def search(
     method: Annotated[
         str,
         typer.Option(
-            help="anneal, evolve, greedy, random, agent, ppo, or, for adders, joint: graph and "
-            "sizes together."
+            help="anneal, evolve, greedy, random; guided: a learnt model chooses what to evaluate; "
+            "agent, ppo; or, for adders, joint: graph and sizes together."
         ),
     ] = "anneal",
     circuit: CircuitKind = "adder",
@@ -138,8 +141,20 @@ def search(
     execute(directory, store, as_json=as_json)
 
 
-def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> None:
+def execute(
+    directory: RunDirectory,
+    store: Path | None,
+    *,
+    as_json: bool,
+    ray: RayOptions | None = None,
+) -> None:
     """Execute the run in a folder with a progress bar, then show what it found.
+
+    Args:
+        directory: The folder.
+        store: The database of designs; None takes the one in edarl's home.
+        as_json: Whether to print a JSON document instead of tables.
+        ray: The Ray cluster to use; None uses this process alone.
 
     Raises:
         typer.Exit: Ctrl-C ended the search, with exit code 130.
@@ -147,8 +162,11 @@ def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> No
     from edarl.runs.execute import Run
 
     config = directory.config()
-    with open_store(store) as opened, RunProgressBar(config.method, hidden=as_json) as bar:
-        result = Run(directory, store=opened, on_progress=bar).execute()
+    # Ray tells of lost workers on standard output, which is for answers only.
+    elsewhere = nullcontext() if ray is None else redirect_stdout(sys.stderr)
+    bar = RunProgressBar(config.method, hidden=as_json)
+    with elsewhere, open_store(store) as opened, bar:
+        result = Run(directory, store=opened, on_progress=bar, ray=ray).execute()
     document = {**result_document(result), "run": str(directory.path)}
     if as_json:
         print_json(document)
