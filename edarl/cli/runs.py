@@ -56,11 +56,11 @@ def list_(*, directory: Folder = None, as_json: Json = False) -> None:
         return
     print_table(
         console(),
-        f"{len(found)} runs",
+        "runs, newest first",
         (
             Column("run", is_number=False),
             Column("state", is_number=False),
-            Column("done"),
+            Column("calls"),
             Column("saves", gives_way=1),
             Column("started", is_number=False, gives_way=2),
         ),
@@ -68,7 +68,7 @@ def list_(*, directory: Folder = None, as_json: Json = False) -> None:
             (
                 record.name,
                 record.status.state,
-                _done(record),
+                f"{record.status.calls}/{record.config.budget_calls}",
                 _saving(record.status.best_saving),
                 record.started[:16].replace("T", " "),
             )
@@ -95,10 +95,13 @@ def show(run: RunName, *, directory: Folder = None, as_json: Json = False) -> No
     shown, config, status = console(), record.config, record.status
     shown.print(f"[bold]{record.name}[/]: {status.state}", soft_wrap=True)
     shown.print(
-        f"{config.method} for a {circuit_title(config.problem())} on "
-        f"{library_title(config.library)}, flow {config.flow}, seed {config.seed}"
+        f"{circuit_title(config.problem())} on {library_title(config.library)}, "
+        f"method {config.method}, flow {config.flow}, seed {config.seed}"
     )
-    shown.print(f"{status.stage}: {_done(record)}, saves {_saving(status.best_saving)}")
+    shown.print(
+        f"{status.calls} of {config.budget_calls} calls, saves {_saving(status.best_saving)}; "
+        f"{status.stage} {status.done}/{status.total}"
+    )
     if status.process is not None:
         seen = datetime.fromtimestamp(status.updated, UTC).isoformat(" ", "seconds")
         shown.print(
@@ -187,6 +190,7 @@ def record_document(record: RunRecord) -> dict[str, Any]:
         "stage": status.stage,
         "done": status.done,
         "total": status.total,
+        "calls": status.calls,
         "front": status.front,
         "hypervolume": status.hypervolume,
         "best_saving": status.best_saving,
@@ -211,10 +215,6 @@ def _ray_processes(record: RunRecord) -> list[tuple[str, dict[str, Any]]]:
         return []
     workers = [(f"worker {each.get('number')}", each) for each in saved.get("workers", [])]
     return [("learner", saved.get("learner", {})), *workers]
-
-
-def _done(record: RunRecord) -> str:
-    return f"{record.status.done}/{record.status.total}"
 
 
 def _saving(saving: float | None) -> str:

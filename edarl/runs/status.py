@@ -42,6 +42,7 @@ class RunStatus:
         stage: ``frame``, ``search`` or ``confirm``.
         done: How much of the stage is done: calls in ``search``, netlists in ``confirm``.
         total: How much there is to do.
+        calls: Evaluation calls of the search so far.
         front: Points on its front.
         hypervolume: Share of the frame's box that the front dominates.
         best_saving: Largest saving against the regular structures, as a share; None if none.
@@ -53,6 +54,7 @@ class RunStatus:
     stage: str = "frame"
     done: int = 0
     total: int = 0
+    calls: int = 0
     front: int = 0
     hypervolume: float = 0.0
     best_saving: float | None = None
@@ -139,6 +141,7 @@ class Pulse:
                 stage=progress.stage,
                 done=progress.done,
                 total=progress.total,
+                calls=progress.done if progress.stage == "search" else self._status.calls,
                 front=progress.front,
                 hypervolume=progress.hypervolume,
                 best_saving=progress.best_saving,
@@ -232,10 +235,12 @@ def _read_status(directory: RunDirectory) -> RunStatus:
         saved = directory.read(_STATUS)
         status = RunStatus(**saved)
     except (CheckpointError, TypeError):
-        done = 0
+        calls = 0
         with suppress(CheckpointError, ValueError, KeyError, TypeError):
-            done = int(directory.read("state.json")["calls"])
-        return RunStatus(stage="search", done=done, total=directory.config().budget_calls)
+            calls = int(directory.read("state.json")["calls"])
+        return RunStatus(
+            stage="search", done=calls, total=directory.config().budget_calls, calls=calls
+        )
     return replace(status, state="dead") if status.is_live and not _is_alive(status) else status
 
 

@@ -41,7 +41,8 @@ def submit(address: str, config: RunConfig, *, workers: int | None = None) -> st
     quiet = logging.getLogger("ray.dashboard.modules.job.sdk")
     quiet.setLevel(logging.ERROR)
     try:
-        client = JobSubmissionClient(address)
+        # Without the scheme Ray would take it for the other port, and try for a minute.
+        client = JobSubmissionClient(address if "://" in address else f"http://{address}")
         return str(
             client.submit_job(
                 entrypoint=training_command(config, workers=workers),
