@@ -207,8 +207,9 @@ class Guided(BaseSearcher):
         for attempt in range(_TRIES * self.options.candidates):
             # Nearly all around is known: look further away.
             drawn = draw(1 + attempt // (4 * self.options.candidates))
-            if self._is_new(drawn) and drawn.digest not in taken:
-                pool.setdefault(drawn.digest, drawn)
+            digest = drawn.digest  # made anew each time it is asked for
+            if digest not in self._memory and digest not in taken:
+                pool.setdefault(digest, drawn)
             if len(pool) == most:
                 break
         return list(pool.values())
