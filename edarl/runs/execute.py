@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,20 +22,18 @@ from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
 from edarl.runs.archive import Found, FrontArchive
 from edarl.runs.board import BoardWriter
-from edarl.runs.confirming import confirm_front
+from edarl.runs.closing import confirm_run
 from edarl.runs.directory import RunDirectory, machine_name, versions
-from edarl.runs.loop import Confirm
 from edarl.runs.problem import evaluator_spec, run_frame
 from edarl.runs.results import RunProgress, RunResult
 from edarl.runs.status import Pulse, RunState
 from edarl.store import Store
-from edarl.synthesis.confirm import Confirmed, Request
+from edarl.synthesis.confirm import Confirmed
 from edarl.synthesis.evaluator import Evaluator
-from edarl.synthesis.flows import BEST, timer_for
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
 if TYPE_CHECKING:
-    from edarl.runs.ray import ConfirmPool, RayOptions
+    from edarl.runs.ray import RayOptions
     from edarl.synthesis.timing.walkers import JointNetlist
 
 __all__ = ["Run"]
@@ -43,8 +41,6 @@ __all__ = ["Run"]
 log = structlog.get_logger()
 
 _STORE_BATCH = 500
-_FASTEST_PS = 1.0
-"""A target that nothing meets: sizing then goes as fast as it can."""
 
 
 class Run:
@@ -149,11 +145,11 @@ class Run:
         status = "failed"
         try:
             stopped_by, method_state = self._search(frame, method_state)
-            self._show("search", self.calls, self.config.budget_calls, force=True)
+            self.show("search", self.calls, self.config.budget_calls, force=True)
             self._save(method_state)
             confirmed: tuple[Confirmed, ...] = ()
             if self.config.confirm:
-                confirmed = self._confirm(frame)
+                confirmed = confirm_run(self, frame)
             status = "interrupted" if stopped_by == "interrupted" else "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -180,7 +176,7 @@ class Run:
     def _measure(self) -> Frame:
         frame = self.directory.frame()
         if frame is None:
-            self._show("frame", 0, 1, force=True)
+            self.show("frame", 0, 1, force=True)
             frame = run_frame(self.config)
             self.directory.write_frame(frame)
         self.frame = frame
@@ -195,80 +191,6 @@ class Run:
         from edarl.runs.searching import search_targets
 
         return search_targets(self, frame, state)
-
-    def _confirm(self, frame: Frame) -> tuple[Confirmed, ...]:
-        """Size the front's designs in every flow at every target, then confirm the best.
-
-        A run that began from the regular structures sizes those again too, so that the store's
-        front has them where they are still the best; they are credited to themselves. What the
-        own timer judged is judged once more, by ABC; netlists that no flow can make again are
-        confirmed as they are.
-        """
-        pool = FrontArchive()
-        timed_by_abc = timer_for(self.config.flow) == "abc"
-        for found in self.archive:
-            if timed_by_abc or found.netlist is not None:
-                pool.take(found)
-        calls_of = {found.design: found.calls for found in self.archive}
-        if self.config.starts == "regular":
-            calls_of = dict.fromkeys(self.starts(), 0) | calls_of
-        targets = (_FASTEST_PS, *frame.targets_ps)
-        flows = f"{BEST}+{self.config.flow}"
-        with closing(self._confirmer(targets, flows)) as confirmer:
-            for design, evaluation in zip(calls_of, confirmer.size(list(calls_of)), strict=True):
-                pool.add(design, evaluation, calls_of[design])
-            return self._confirm_pool(pool, confirmer)
-
-    def _confirmer(self, targets_ps: tuple[float, ...], flows: str) -> Confirm | ConfirmPool:
-        if self.ray is None:
-            return Confirm(self.config, targets_ps, flows)
-        from edarl.runs.ray import ConfirmPool
-
-        return ConfirmPool(self.config, targets_ps, flows, workers=self.ray.workers)
-
-    def _confirm_pool(
-        self, pool: FrontArchive, confirmer: Confirm | ConfirmPool
-    ) -> tuple[Confirmed, ...]:
-        """Confirm a front; each netlist is credited to the run that its design is from."""
-        own_flows = {found.point.flow for found in pool if found.netlist is not None}
-        regular_run = self._regular_run(
-            {found.design for found in pool if found.point.flow not in own_flows}
-        )
-
-        def run_of(entry: Confirmed) -> str | None:
-            is_own = entry.point.flow in own_flows
-            return self.store_id if is_own else regular_run.get(entry.design, self.store_id)
-
-        def on_design(done: int) -> None:
-            self._show("confirm", done, len(pool), force=True)
-
-        return confirm_front(
-            [
-                Request(found.design, found.point.flow, found.point.target_ps, found.netlist)
-                for found in pool
-            ],
-            self.library,
-            self.constraint,
-            store=self.store,
-            run_of=run_of,
-            on_design=on_design,
-            by=confirmer,
-        )
-
-    def _regular_run(self, designs: set[Design]) -> dict[Design, str]:
-        """Give, for each regular structure among designs, the store's run it is credited to."""
-        regular = designs & set(self._structures(REGULAR))
-        if self.store is None or not regular:
-            return {}
-        run = self.store.start_run(
-            "structures",
-            config={"circuit": self.circuit.name, "library": self.library.name},
-            seed=0,
-            machine=machine_name(),
-            versions=versions(),
-        )
-        self.store.finish_run(run, calls=0, cache_hits=0)
-        return dict.fromkeys(regular, run)
 
     # ---------------------------------------------------------------- what methods use
 
@@ -291,9 +213,9 @@ class Run:
     def starts(self) -> tuple[Design, ...]:
         """Give the designs a search begins from."""
         names = REGULAR if self.config.starts == "regular" else ("ripple", "sklansky")
-        return self._structures(names)
+        return self.structures(names)
 
-    def _structures(self, names: Sequence[str]) -> tuple[Design, ...]:
+    def structures(self, names: Sequence[str]) -> tuple[Design, ...]:
         """Give structures in every p mode that the run may use."""
         modes = P_MODES if self.config.p_mode == "best" else (self.config.p_mode,)
         designs = {
@@ -310,7 +232,7 @@ class Run:
 
     def tick(self, save: Callable[[], dict[str, Any]]) -> None:
         """Show progress and, when it is time, save the state that ``save`` gives."""
-        self._show("search", self.calls, self.config.budget_calls)
+        self.show("search", self.calls, self.config.budget_calls)
         if time.monotonic() - self._last_saved >= self.config.checkpoint_s:
             self._save(save())
 
@@ -329,7 +251,8 @@ class Run:
 
     # ---------------------------------------------------------------- progress and state
 
-    def _show(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+    def show(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+        """Tell caller and folder how far a stage is, a few times a second or now."""
         now = time.monotonic()
         if not force and now - self._last_shown < 0.2:
             return
@@ -346,7 +269,7 @@ class Run:
             best_saving=self.best_saving(),
             scalars=dict(self.scalars),
         )
-        self._pulse.beat(progress)
+        self._pulse.beat(progress, self.calls)
         if self.on_progress is not None:
             self.on_progress(progress)
 

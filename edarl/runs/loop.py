@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edarl.envs.encoding import action_to_move, legal_actions
 from edarl.errors import EdarlError, IllegalMoveError
 from edarl.metrics import Evaluation
 from edarl.objectives.frame import Frame
@@ -319,6 +318,8 @@ class Confirm:
 
 
 def _check_move(graph: PrefixGraph | None, action: int, width: int) -> None:
+    from edarl.envs.encoding import action_to_move, legal_actions
+
     legal = np.zeros(0, dtype=bool) if graph is None else legal_actions(graph)
     if not legal.any() or not legal[action]:
         raise IllegalMoveError(

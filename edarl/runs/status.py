@@ -126,8 +126,12 @@ class Pulse:
             self._stop.unlink()
         self._write(replace(self._status, state="running"))
 
-    def beat(self, progress: RunProgress) -> None:
+    def beat(self, progress: RunProgress, calls: int) -> None:
         """Tell where the run stands: when a stage begins or is done, else once a second.
+
+        Args:
+            progress: Where it stands.
+            calls: Evaluation calls of the search so far.
 
         Raises:
             CheckpointError: The folder cannot be written.
@@ -141,7 +145,7 @@ class Pulse:
                 stage=progress.stage,
                 done=progress.done,
                 total=progress.total,
-                calls=progress.done if progress.stage == "search" else self._status.calls,
+                calls=calls,
                 front=progress.front,
                 hypervolume=progress.hypervolume,
                 best_saving=progress.best_saving,

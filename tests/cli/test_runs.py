@@ -26,7 +26,8 @@ def make_run(folder: Path, name: str, *, day: int, state: RunState | None = None
             RunProgress(
                 stage="search", done=120, total=400, cache_hits=0, failures=0,
                 hypervolume=0.3125, front=7, best_saving=0.125, scalars={},
-            )
+            ),
+            120,
         )  # fmt: skip
         pulse.end(state)
     return directory

@@ -41,11 +41,11 @@ def test_a_run_tells_where_it_stands_and_how_it_ended(tmp_path: Path) -> None:
     assert RunRecord.read(directory.path).status.state == "unknown"
     pulse = Pulse(directory)
     pulse.begin()
-    pulse.beat(progress())
-    pulse.beat(progress(done=4))  # too soon to be told
-    pulse.beat(progress("confirm", done=5))
+    pulse.beat(progress(), 3)
+    pulse.beat(progress(done=4), 4)  # too soon to be told
+    pulse.beat(progress("confirm", done=5), 4)
     status = RunRecord.read(directory.path).status
-    assert (status.state, status.stage, status.done, status.calls) == ("running", "confirm", 5, 3)
+    assert (status.state, status.stage, status.done, status.calls) == ("running", "confirm", 5, 4)
     assert (status.hypervolume, status.front, status.best_saving) == (0.25, 2, 0.1)
     pulse.end("finished")
     assert RunRecord.read(directory.path).status.state == "finished"
