@@ -1,5 +1,7 @@
 """Learning agents: a target-conditioned double DQN, and sb3-contrib's MaskablePPO for comparison.
 
+`edarl.agents.value` has the models of costs, and the foreteller that guided search asks.
+
 Settings can be read without PyTorch; everything else needs ``pip install 'edarl[agents]'`` and is
 imported when it is first asked for. Agents know neither Ray nor SQL: they are given an environment
 and report through a callback.
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     from edarl.agents.dqn import DqnAgent
     from edarl.agents.ppo import PpoPolicy, load_ppo_policy, train_maskable_ppo
     from edarl.agents.task import TaskInfo, task_info
+    from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
+    from edarl.agents.value.saving import load_value_model, save_value_model
 
 __all__ = [
     "NETWORK_PRESETS",
     "AgentStep",
     "DqnAgent",
     "DqnConfig",
+    "EnsembleForeteller",
+    "ForetellerOptions",
     "LearnOutcome",
     "Manifest",
     "NetworkConfig",
@@ -34,18 +40,24 @@ __all__ = [
     "TaskInfo",
     "Visit",
     "load_ppo_policy",
+    "load_value_model",
     "read_manifest",
+    "save_value_model",
     "task_info",
     "train_maskable_ppo",
 ]
 
 _HOMES = {
     "DqnAgent": "dqn",
+    "EnsembleForeteller": "value.foreteller",
+    "ForetellerOptions": "value.foreteller",
     "Manifest": "checkpoint",
     "PpoPolicy": "ppo",
     "TaskInfo": "task",
     "load_ppo_policy": "ppo",
+    "load_value_model": "value.saving",
     "read_manifest": "checkpoint",
+    "save_value_model": "value.saving",
     "task_info": "task",
     "train_maskable_ppo": "ppo",
 }

@@ -101,7 +101,9 @@ class Manifest(_Record):
 
     format: Literal["edarl-agent"] = Field(description="Says that this is one of ours.")
     version: Literal[1] = Field(description="Of this layout.")
-    kind: Literal["dqn", "ppo"] = Field(description="Which agent it is.")
+    kind: Literal["dqn", "ppo", "value"] = Field(
+        description="Which agent it is; value: a model of costs alone."
+    )
     config: dict[str, JsonValue] = Field(description="The agent's settings as resolved.")
     network: NetworkShape = Field(description="Planes and components.")
     circuit: CircuitRecord | None = Field(description="Trained on; None when unknown.")
@@ -253,7 +255,7 @@ def read_manifest(text: str | bytes) -> Manifest:
         raise CheckpointError(f"the manifest is not an agent's: {error}") from error
 
 
-def load_checkpoint(path: Path, kind: Literal["dqn", "ppo"]) -> Checkpoint:
+def load_checkpoint(path: Path, kind: Literal["dqn", "ppo", "value"]) -> Checkpoint:
     """Read a checkpoint and check every byte of it.
 
     Args:

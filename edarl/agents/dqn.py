@@ -38,6 +38,7 @@ from edarl.agents.progress import (
     Visit,
 )
 from edarl.agents.replay import Replay
+from edarl.agents.sharing import Experience
 from edarl.agents.task import Environments, Situation, Task, TaskInfo
 from edarl.errors import ConfigError, ToolError
 from edarl.prefix.design import Design
@@ -131,7 +132,9 @@ class DqnAgent:
         budget_calls: int | None = None,
         steps: int | None = None,
         on_step: Callable[[AgentStep], None] | None = None,
+        on_experience: Callable[[Experience], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        study: bool = True,
     ) -> LearnOutcome:
         """Walk and learn until the budget or the steps are used up.
 
@@ -146,7 +149,9 @@ class DqnAgent:
             budget_calls: Most evaluator calls in this call of `learn`, >= 0.
             steps: Most environment steps in this call of `learn`, >= 0.
             on_step: Told of every step, in order.
+            on_experience: Given what was met in every step, for copies of the agent elsewhere.
             should_stop: Asked before every step; True ends the learning.
+            study: False only remembers what is met, and leaves judge and network as they are.
 
         Raises:
             ConfigError: No limit or a negative one is given, or the environment is another.
@@ -166,7 +171,10 @@ class DqnAgent:
                     stopped_by = limits.reached(begun, self.counters)
                 if stopped_by is not None:
                     break
-                situation, report = self._advance(task, situation)
+                situation, experience = self._walk(task, situation)
+                report = self.take(experience, study=study)
+                if on_experience is not None:
+                    on_experience(experience)
                 if on_step is not None and report is not None:
                     on_step(report)
         except KeyboardInterrupt:
@@ -178,20 +186,64 @@ class DqnAgent:
             self.counters.cache_hits - begun.cache_hits,
         )
 
-    def _advance(
-        self, task: Task, situation: Situation | None
-    ) -> tuple[Situation | None, AgentStep | None]:
-        """Begin an episode, take up an interrupted one, or make a move."""
+    def take(self, experience: Experience, *, study: bool = True) -> AgentStep | None:
+        """Count and remember what was met on a walk, and learn from it.
+
+        Args:
+            experience: What this agent met, or a copy of it somewhere else.
+            study: False leaves judge and network as they are.
+
+        Returns:
+            A report, or None when nothing new was evaluated.
+        """
+        counters = self.counters
+        if experience.barred is not None:
+            counters.failures += 1
+            self.barred.add(experience.barred)
+        if experience.evaluation is None:
+            counters.calls += experience.calls
+            counters.idle += 1
+            return None
+        counters.count(experience.evaluation)
+        if experience.kind == "return":
+            return None
+        situation = experience.situation(self.info)
+        if not situation.failed:
+            assert experience.features is not None
+            self.archive.add(situation.design, situation.costs, experience.features)
+        scalars: dict[str, float] = {}
+        if experience.action is None:
+            counters.episode += 1
+            self.replay.begin(
+                situation.observation, situation.legal, situation.costs, situation.target_ps
+            )
+            if study:
+                scalars = self._fit_judge()
+        else:
+            counters.step += 1
+            self.replay.step(
+                experience.action,
+                situation.observation,
+                situation.legal,
+                situation.costs,
+                terminated=experience.terminated,
+                truncated=experience.truncated,
+            )
+            if study:
+                scalars = self._study()
+        return self._report(situation, experience.action, scalars)
+
+    def _walk(self, task: Task, situation: Situation | None) -> tuple[Situation | None, Experience]:
+        """Begin an episode, take up an interrupted one, or make a move; nothing is learned."""
         if self.episode is None:
             return self._begin(task)
         if situation is None:
             # The environment stands elsewhere; nothing of this is new to the agent.
             situation = task.reset(self.episode.design, self.episode.target_ps)
-            self.counters.count(situation.evaluation)
-            return situation, None
+            return situation, Experience.of(situation, "return")
         return self._move(task, situation)
 
-    def _begin(self, task: Task) -> tuple[Situation | None, AgentStep | None]:
+    def _begin(self, task: Task) -> tuple[Situation | None, Experience]:
         target_ps: float | None
         if self.config.target_ps == "sample" or self.info.aims_ps is not None:
             target_ps = self.info.sample_target(self.rng)
@@ -204,23 +256,15 @@ class DqnAgent:
         except ToolError:
             # The tools could not evaluate this design. If they could not evaluate the next ones
             # either they are broken, and then the caller should know.
-            self.counters.calls += task.calls - before
-            self.counters.failures += 1
-            self.counters.idle += 1
-            self.barred.add(start)
+            unusable = Experience.unusable(start, target_ps, task.calls - before)
             self._failed_starts += 1
             if start in self._starts or self._failed_starts >= _TRIES:
+                self.take(unusable)
                 raise
-            return None, None
+            return None, unusable
         self._failed_starts = 0
-        self.counters.count(situation.evaluation)
-        self.counters.episode += 1
         self.episode = Episode(situation.target_ps, 0, situation.design)
-        self._remember(situation)
-        self.replay.begin(
-            situation.observation, situation.legal, situation.costs, situation.target_ps
-        )
-        return situation, self._report(situation, None, self._fit_judge())
+        return situation, Experience.of(situation, "begin", features=self._features(situation))
 
     def _choose_start(self, task: Task, target_ps: float | None) -> Design:
         config = self.config
@@ -247,40 +291,30 @@ class DqnAgent:
             starts = population or starts
         return starts[int(self.rng.integers(len(starts)))]
 
-    def _move(self, task: Task, situation: Situation) -> tuple[Situation | None, AgentStep]:
+    def _move(self, task: Task, situation: Situation) -> tuple[Situation | None, Experience]:
         assert self.episode is not None
         action = self._explore(situation)
         after, terminated, truncated = task.step(action)
-        self.counters.count(after.evaluation)
-        self.counters.step += 1
         elapsed = self.episode.elapsed + 1
         truncated = truncated or elapsed >= self.config.episode_steps
-        if after.failed:
-            self.counters.failures += 1
-            self.barred.add(self._chooser.result(situation.design, action))
-        else:
-            self._remember(after)
-        self.replay.step(
-            action,
-            after.observation,
-            after.legal,
-            after.costs,
+        experience = Experience.of(
+            after,
+            "move",
+            action=action,
             terminated=terminated,
             truncated=truncated,
+            features=None if after.failed else self._features(after),
+            barred=self._chooser.result(situation.design, action) if after.failed else None,
         )
-        scalars = self._study()
-        report = self._report(after, action, scalars)
         if terminated or truncated:
             self.episode = None
-            return None, report
+            return None, experience
         self.episode = replace(self.episode, elapsed=elapsed, design=after.design)
-        return after, report
+        return after, experience
 
-    def _remember(self, situation: Situation) -> None:
+    def _features(self, situation: Situation) -> Float[np.ndarray, " s"]:
         features = self.archive.features_of(situation.design)
-        if features is None:
-            features = physics_features(situation.design)
-        self.archive.add(situation.design, situation.costs, features)
+        return physics_features(situation.design) if features is None else features
 
     def _fit_judge(self) -> dict[str, float]:
         config = self.config

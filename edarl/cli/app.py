@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Verb] = {
     "evaluate": Verb("edarl.cli.evaluate", "Area and delay of one prefix graph"),
     "search": Verb("edarl.cli.search", "Search for better designs of a circuit"),
     "train": Verb("edarl.cli.train", "Train an agent from a file of settings"),
+    "runs": Verb("edarl.cli.runs", "Runs: list, show, watch, stop"),
     "front": Verb("edarl.cli.front", "Show the proven front of a circuit, with its baselines"),
     "export": Verb(
         "edarl.cli.export", "Write a design as Verilog, netlist, testbench, drawing, ..."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,9 +34,11 @@ from edarl.cli.common import (
 )
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
+from edarl.errors import ConfigError
 
 if TYPE_CHECKING:
     from edarl.runs.directory import RunDirectory
+    from edarl.runs.ray import RayOptions
     from edarl.runs.results import RunResult
     from edarl.synthesis.confirm import Confirmed
 
@@ -56,8 +61,8 @@ def search(
     method: Annotated[
         str,
         typer.Option(
-            help="anneal, evolve, greedy, random, agent, ppo, or, for adders, joint: graph and "
-            "sizes together."
+            help="anneal, evolve, greedy, random; guided: a learnt model chooses what to evaluate; "
+            "agent, ppo; or, for adders, joint: graph and sizes together."
         ),
     ] = "anneal",
     circuit: CircuitKind = "adder",
@@ -95,6 +100,12 @@ def search(
             help="ABC processes, or threads of flow sized, that share a batch; threads of joint."
         ),
     ] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="KEY=VALUE for settings without an option, such as guided.candidates=64."
+        ),
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default a new one in edarl's home.")
     ] = None,
@@ -114,32 +125,59 @@ def search(
     from edarl.runs.directory import RunDirectory
 
     if resume is not None:
+        if settings:
+            raise ConfigError("--resume goes on with the run's own settings; leave --set")
         directory = RunDirectory.open(resume)
     else:
         problem = make_circuit(circuit, width, carry_in=cin, carry_out=cout)
-        config = read_config(
-            method=method,
-            circuit=circuit,
-            width=width,
-            carry_in=cin,
-            carry_out=problem.carry_out,
-            library=library,
-            flow=flow,
-            p_mode=p_mode,
-            targets_ps=parse_delays_ps(delays) or None,
-            budget_calls=budget,
-            seed=seed,
-            starts=starts,
-            driver_cell=driver,
-            load_ff=load_ff,
-            workers=workers,
-        )
+        chosen: dict[str, Any] = {  # settings have several types
+            "method": method,
+            "circuit": circuit,
+            "width": width,
+            "carry_in": cin,
+            "carry_out": problem.carry_out,
+            "library": library,
+            "flow": flow,
+            "p_mode": p_mode,
+            "targets_ps": parse_delays_ps(delays) or None,
+            "budget_calls": budget,
+            "seed": seed,
+            "starts": starts,
+            "driver_cell": driver,
+            "load_ff": load_ff,
+            "workers": workers,
+        }
+        _refuse_settings_of_options(settings or [], chosen)
+        config = read_config(overrides=settings or (), **chosen)
         directory = RunDirectory.create(config, run_dir)
     execute(directory, store, as_json=as_json)
 
 
-def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> None:
+def _refuse_settings_of_options(settings: Sequence[str], options: Iterable[str]) -> None:
+    """Refuse to set what an option would silently set back."""
+    names = [text.partition("=")[0].strip() for text in settings]
+    taken = [name for name in names if name in options]
+    if taken:
+        raise ConfigError(
+            f"--set should not set what has an option of its own, actual: {', '.join(taken)}; "
+            "see edarl search --help"
+        )
+
+
+def execute(
+    directory: RunDirectory,
+    store: Path | None,
+    *,
+    as_json: bool,
+    ray: RayOptions | None = None,
+) -> None:
     """Execute the run in a folder with a progress bar, then show what it found.
+
+    Args:
+        directory: The folder.
+        store: The database of designs; None takes the one in edarl's home.
+        as_json: Whether to print a JSON document instead of tables.
+        ray: The Ray cluster to use; None uses this process alone.
 
     Raises:
         typer.Exit: Ctrl-C ended the search, with exit code 130.
@@ -147,8 +185,11 @@ def execute(directory: RunDirectory, store: Path | None, *, as_json: bool) -> No
     from edarl.runs.execute import Run
 
     config = directory.config()
-    with open_store(store) as opened, RunProgressBar(config.method, hidden=as_json) as bar:
-        result = Run(directory, store=opened, on_progress=bar).execute()
+    # Ray tells of lost workers on standard output, which is for answers only.
+    elsewhere = nullcontext() if ray is None else redirect_stdout(sys.stderr)
+    bar = RunProgressBar(config.method, hidden=as_json)
+    with elsewhere, open_store(store) as opened, bar:
+        result = Run(directory, store=opened, on_progress=bar, ray=ray).execute()
     document = {**result_document(result), "run": str(directory.path)}
     if as_json:
         print_json(document)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edarl.cli.common import Json, StorePath
+from edarl.cli.common import Json, StorePath, console
+from edarl.cli.output import print_json
 from edarl.cli.search import execute
 from edarl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edarl.runs.config import RunConfig
 
 __all__ = ["app", "train"]
 
@@ -32,17 +36,44 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, with its own settings.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Train with Ray workers: local starts Ray here, auto joins this machine's "
+            "cluster, else a head's address."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Rollout workers on Ray; by default one less than there are cores."),
+    ] = None,
+    submit: Annotated[
+        str | None,
+        typer.Option(help="Hand the training to this cluster as a job, such as http://head:8265."),
+    ] = None,
     store: StorePath = None,
     as_json: Json = False,
 ) -> None:
     """Train an agent; its folder holds settings, metrics and checkpoints, and can be resumed.
 
     Ctrl-C ends the training; what was found until then is timed, proven and kept, the exit code is
-    130, and --resume goes on.
+    130, and --resume goes on. With --ray many processes train one agent; a lost one is replaced.
     """
     from edarl.runs.config import read_config
     from edarl.runs.directory import RunDirectory
 
+    if workers is not None and ray is None and submit is None:
+        raise ConfigError("--workers are Ray's; give --ray local too, or leave it")
+    if submit is not None and any((ray, resume, run_dir, store)):
+        raise ConfigError(
+            "--submit trains elsewhere, in a new folder there; leave --ray, --resume, --run-dir "
+            "and --store"
+        )
+    options = None
+    if ray is not None:
+        from edarl.runs.ray import RayOptions
+
+        options = RayOptions(address=ray, workers=workers)
     if resume is not None:
         if config is not None or settings:
             raise ConfigError(
@@ -58,5 +89,22 @@ def train(
                 f"`method` should be agent or ppo for training, actual value: {chosen.method}; "
                 "the others are run by `edarl search`"
             )
+        if submit is not None:
+            _hand_over(submit, chosen, workers, as_json=as_json)
+            return
         directory = RunDirectory.create(chosen, run_dir)
-    execute(directory, store, as_json=as_json)
+    execute(directory, store, as_json=as_json, ray=options)
+
+
+def _hand_over(address: str, config: RunConfig, workers: int | None, *, as_json: bool) -> None:
+    from edarl.runs.ray import submit, training_command
+
+    job = submit(address, config, workers=workers)
+    command = training_command(config, workers=workers)
+    if as_json:
+        print_json({"job": job, "address": address, "command": command})
+        return
+    shown = console()
+    shown.print(f"submitted as {job}:", markup=False, soft_wrap=True)
+    shown.print(f"  {command}", markup=False, soft_wrap=True)
+    shown.print(f"ray job logs --follow --address {address} {job}", markup=False, soft_wrap=True)

@@ -17,7 +17,7 @@ from edarl.hdl.netlist import Gate, Netlist, port_bits
 from edarl.prefix.design import Design
 from edarl.prefix.graph import Node
 
-__all__ = ["InputOrder", "map_direct"]
+__all__ = ["InputOrder", "map_direct", "map_with_signals"]
 
 InputOrder = Literal["operand", "arrival"]
 """Which of two interchangeable inputs comes first: as the operator is written, or the earlier."""
@@ -50,14 +50,31 @@ def map_direct(design: Design, *, input_order: InputOrder = "operand") -> Netlis
     Returns:
         Gates in topological order; only nodes that an output needs are built.
     """
-    builder = _Builder(design, by_arrival=input_order == "arrival")
+    builder = _build(design, by_arrival=input_order == "arrival")
+    return Netlist(design.circuit, tuple(builder.gates))
+
+
+def map_with_signals(design: Design) -> tuple[Netlist, dict[tuple[Node, str, int], str]]:
+    """Map a design as `map_direct` does; tell also which nets are its nodes' signals.
+
+    Returns:
+        The gates, and the nets by node, ``"g"`` or ``"p"``, and polarity; of the two polarities of
+        a signal the one that it was built in comes first, the other is that of an inverter.
+    """
+    builder = _build(design, by_arrival=False)
+    signals = {(*signal, polarity): net for (signal, polarity), net in builder.nets.items()}
+    return Netlist(design.circuit, tuple(builder.gates)), signals
+
+
+def _build(design: Design, *, by_arrival: bool) -> _Builder:
+    builder = _Builder(design, by_arrival=by_arrival)
     builder.build_leaves()
     if design.circuit.entry.operator == "xor":
         builder.build_xor_nodes()
     else:
         builder.build_nodes()
     _OUTPUTS[design.circuit.kind](builder)
-    return Netlist(design.circuit, tuple(builder.gates))
+    return builder
 
 
 class _Builder:

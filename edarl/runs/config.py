@@ -14,17 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edarl.agents.config import DqnConfig, PpoConfig
 from edarl.errors import ConfigError, EdarlError
 from edarl.prefix.circuits import Circuit
+from edarl.search.guided import Choice, GuidedOptions
 from edarl.synthesis.flows import flows_named
 
-__all__ = ["METHODS", "Method", "RunConfig", "read_config"]
+__all__ = ["METHODS", "GuidedConfig", "Method", "RunConfig", "read_config"]
 
-Method = Literal["anneal", "evolve", "greedy", "random", "joint", "agent", "ppo"]
+Method = Literal["anneal", "evolve", "greedy", "random", "guided", "joint", "agent", "ppo"]
 
 METHODS: Mapping[Method, str] = {
     "anneal": "simulated annealing at each delay target",
     "evolve": "a population with mutation and crossover at each delay target",
     "greedy": "hill climbing with restarts at each delay target",
     "random": "random walks with restarts",
+    "guided": "a learnt model chooses which neighbours are evaluated, at each delay target",
     "joint": "graph and sizes of an adder annealed together at each delay target",
     "agent": "one target-conditioned double DQN for the whole front",
     "ppo": "MaskablePPO, the stock agent, for the whole front",
@@ -37,6 +39,47 @@ _JOINT: Method = "joint"
 def _usual_flow(settings: Mapping[str, Any]) -> str:  # Any: settings have several types
     """Give the flow of a run that names none: joint annealing leaves little for others to cost."""
     return "sized" if settings.get("method") == _JOINT else "pinswap"
+
+
+class GuidedConfig(BaseModel):
+    """Settings of guided search: how it searches, and the ensemble that guides it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    candidates: int = Field(32, ge=1, le=10_000, description="Neighbours foretold per evaluation.")
+    choose: Choice = Field(
+        "member", description="Who decides: a random member, the mean, or (random) nobody."
+    )
+    batch: int = Field(1, ge=1, le=1024, description="Designs proposed together, for workers.")
+    population: int = Field(24, ge=2, le=1000, description="Designs that children come from.")
+    crossover: float = Field(0.3, ge=0, le=1, description="Share of children with two parents.")
+    share_of_walkers: float = Field(0.5, ge=0, le=1, description="Evaluations walkers get.")
+    walkers: int = Field(12, ge=1, le=1000, description="Designs annealed side by side.")
+    hot: float = Field(0.004, gt=0, le=1, description="First temperature, a relative rise of cost.")
+    cold: float = Field(0.08, gt=0, le=1, description="Last temperature over the first.")
+    guests: bool = Field(True, description="Whether a target's population visits the next target.")
+    model: Path | None = Field(None, description="A trained value model; none: begin untrained.")
+    members: int = Field(4, ge=1, le=64, description="Networks in an ensemble without a model.")
+    hidden: int = Field(64, ge=1, le=1024, description="Units per hidden layer of such networks.")
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, description="Of Adam; none: 0.003, and 0.001 once it has been trained."
+    )
+    steps: int = Field(6, ge=0, le=1000, description="Gradient steps per evaluation.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Designs per gradient step and member.")
+
+    def options(self, evaluations: int) -> GuidedOptions:
+        """Give the searcher's options for a number of evaluations at one target."""
+        return GuidedOptions(
+            candidates=self.candidates,
+            choose=self.choose,
+            batch=self.batch,
+            population=self.population,
+            crossover=self.crossover,
+            share_of_walkers=self.share_of_walkers,
+            walkers=self.walkers,
+            hot=self.hot,
+            cold=self.cold,
+        ).for_budget(evaluations)
 
 
 class RunConfig(BaseModel):
@@ -71,6 +114,7 @@ class RunConfig(BaseModel):
     workers: int = Field(1, ge=1, le=256, description="ABC processes, or threads of the own timer.")
     confirm: bool = Field(True, description="Whether to emit, time and prove the front at the end.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between saved states.")
+    guided: GuidedConfig = Field(GuidedConfig(), description="Settings of guided search.")
     dqn: DqnConfig = Field(DqnConfig(), description="Settings of the agent.")
     ppo: PpoConfig = Field(PpoConfig(), description="Settings of the stock agent.")
 
@@ -132,7 +176,11 @@ def _described(place: tuple[int | str, ...], fault: Any) -> str:  # pydantic's r
     name = ".".join(str(part) for part in place)
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        groups: dict[str, type[BaseModel]] = {"dqn": DqnConfig, "ppo": PpoConfig}
+        groups: dict[str, type[BaseModel]] = {
+            "guided": GuidedConfig,
+            "dqn": DqnConfig,
+            "ppo": PpoConfig,
+        }
         known = groups.get(str(place[0]), RunConfig) if len(place) > 1 else RunConfig
         return f"{name}: there is no such setting{_suggested(str(place[-1]), known.model_fields)}"
     if not place:  # it concerns several settings and says so itself

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -14,9 +14,21 @@ from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.prove import Proof
 
-__all__ = ["confirm_front", "proof_record"]
+__all__ = ["Confirms", "confirm_front", "proof_record"]
 
 log = structlog.get_logger()
+
+
+class Confirms(Protocol):
+    """Emits, times and proves netlists, here or on other machines."""
+
+    def confirm(
+        self,
+        requests: Sequence[Request],
+        *,
+        on_emitted: Callable[[int], None] | None = None,
+    ) -> tuple[list[Confirmed], list[tuple[Request, str]]]:
+        """Give the proven netlists, and the other requests with the reason."""
 
 
 def confirm_front(
@@ -27,6 +39,7 @@ def confirm_front(
     store: Store | None = None,
     run_of: Callable[[Confirmed], str | None] = lambda _: None,
     on_design: Callable[[int], None] | None = None,
+    by: Confirms | None = None,
 ) -> tuple[Confirmed, ...]:
     """Emit, time and prove the points of a front; store what is proven.
 
@@ -39,17 +52,23 @@ def confirm_front(
         store: Where the proven netlists go; None keeps them nowhere.
         run_of: Says which run of the store a netlist is credited to.
         on_design: Told how many netlists have been emitted and timed so far.
+        by: Who does it; None does it here.
 
     Returns:
         The confirmed netlists that no other one beats, by rising delay.
     """
     reference = LibraryRef(name=library.name, digest=library.digest)
 
-    def on_failure(request: Request, error: EdarlError) -> None:
+    def on_failure(request: Request, error: EdarlError | str) -> None:
         log.error("not confirmed", design=request.design.digest, reason=str(error))
 
-    with Confirmer(library, constraint) as confirmer:
-        confirmed = confirmer.confirm_all(front, on_failure=on_failure, on_emitted=on_design)
+    if by is None:
+        with Confirmer(library, constraint) as confirmer:
+            confirmed = confirmer.confirm_all(front, on_failure=on_failure, on_emitted=on_design)
+    else:
+        confirmed, failures = by.confirm(front, on_emitted=on_design)
+        for request, reason in failures:
+            on_failure(request, reason)
     for entry in confirmed:
         if entry.sta_disagrees:
             log.warning(

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
 
-from edarl.errors import CheckpointError
+from edarl.errors import CheckpointError, ConfigError
 from edarl.metrics import Evaluation, Point
 from edarl.objectives.frame import Frame
 from edarl.objectives.fronts import Box, gain, hypervolume
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
 from edarl.runs.archive import Found, FrontArchive
-from edarl.runs.confirming import confirm_front
+from edarl.runs.board import BoardWriter
+from edarl.runs.closing import confirm_run
 from edarl.runs.directory import RunDirectory, machine_name, versions
 from edarl.runs.problem import evaluator_spec, run_frame
 from edarl.runs.results import RunProgress, RunResult
+from edarl.runs.status import Pulse, RunState
 from edarl.store import Store
-from edarl.synthesis.confirm import Confirmed, Request
+from edarl.synthesis.confirm import Confirmed
 from edarl.synthesis.evaluator import Evaluator
-from edarl.synthesis.flows import BEST, timer_for
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
 if TYPE_CHECKING:
+    from edarl.runs.ray import RayOptions
     from edarl.synthesis.timing.walkers import JointNetlist
 
 __all__ = ["Run"]
@@ -38,8 +41,6 @@ __all__ = ["Run"]
 log = structlog.get_logger()
 
 _STORE_BATCH = 500
-_FASTEST_PS = 1.0
-"""A target that nothing meets: sizing then goes as fast as it can."""
 
 
 class Run:
@@ -50,7 +51,12 @@ class Run:
             run goes on where it stood.
         store: Where every result goes; None keeps them in the folder only.
         on_progress: Told how far it is, at most a few times a second.
-        should_stop: Asked before every step; True ends the search and keeps what was found.
+        should_stop: Asked before every step; True ends the search and keeps what was found. A file
+            named ``stop`` in the folder does the same.
+        ray: Train and confirm on this Ray cluster; None uses this process alone.
+
+    Raises:
+        ConfigError: Ray is asked for by a method that cannot use it.
     """
 
     def __init__(
@@ -60,13 +66,24 @@ class Run:
         store: Store | None = None,
         on_progress: Callable[[RunProgress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        ray: RayOptions | None = None,
     ) -> None:
         self.directory = directory
         self.config = directory.config()
         self.circuit = self.config.problem()
         self.store = store
         self.on_progress = on_progress
-        self.should_stop = should_stop
+        self.ray = ray
+        if ray is not None and self.config.method != "agent":
+            raise ConfigError(
+                f"on Ray `method` should be agent, actual value: {self.config.method}; "
+                "leave --ray for it"
+            )
+        self._asked_by_caller = should_stop
+        self._pulse = Pulse(directory)
+        self._board: BoardWriter | None = None
+        if self.config.method in ("agent", "ppo"):
+            self._board = BoardWriter(directory.path / "tensorboard")
         self.archive = FrontArchive()
         self.calls = self.cache_hits = self.failures = 0
         self.elapsed_s = 0.0
@@ -92,6 +109,35 @@ class Run:
             ToolError: The tools cannot be used.
             CheckpointError: The folder is damaged or cannot be written.
         """
+        self._pulse.begin()
+        ended: RunState = "failed"
+        try:
+            with self._connected():
+                result = self._execute()
+            asked: RunState = "stopped" if result.stopped_by == "asked" else "finished"
+            ended = "interrupted" if result.stopped_by == "interrupted" else asked
+        except KeyboardInterrupt:
+            ended = "interrupted"
+            raise
+        finally:
+            if self._board is not None:
+                self._board.close()
+            self._pulse.end(ended)
+        return result
+
+    def should_stop(self) -> bool:
+        """Whether the caller or the file ``stop`` in the folder asks for the end."""
+        asked = self._asked_by_caller is not None and self._asked_by_caller()
+        return asked or self._pulse.stop_requested
+
+    def _connected(self) -> AbstractContextManager[None]:
+        if self.ray is None:
+            return nullcontext()
+        from edarl.runs.ray import connected
+
+        return connected(self.ray)
+
+    def _execute(self) -> RunResult:
         frame = self._measure()
         method_state = self._restore() if self.directory.has("state.json") else None
         self._begin_in_store()
@@ -99,11 +145,11 @@ class Run:
         status = "failed"
         try:
             stopped_by, method_state = self._search(frame, method_state)
-            self._show("search", self.calls, self.config.budget_calls, force=True)
+            self.show("search", self.calls, self.config.budget_calls, force=True)
             self._save(method_state)
             confirmed: tuple[Confirmed, ...] = ()
             if self.config.confirm:
-                confirmed = self._confirm(frame)
+                confirmed = confirm_run(self, frame)
             status = "interrupted" if stopped_by == "interrupted" else "finished"
         except KeyboardInterrupt:
             status = "interrupted"
@@ -130,7 +176,7 @@ class Run:
     def _measure(self) -> Frame:
         frame = self.directory.frame()
         if frame is None:
-            self._show("frame", 0, 1, force=True)
+            self.show("frame", 0, 1, force=True)
             frame = run_frame(self.config)
             self.directory.write_frame(frame)
         if frame.library != self.library.digest:
@@ -153,71 +199,6 @@ class Run:
 
         return search_targets(self, frame, state)
 
-    def _confirm(self, frame: Frame) -> tuple[Confirmed, ...]:
-        """Size the front's designs in every flow at every target, then confirm the best.
-
-        A run that began from the regular structures sizes those again too, so that the store's
-        front has them where they are still the best; they are credited to themselves. What the
-        own timer judged is judged once more, by ABC; netlists that no flow can make again are
-        confirmed as they are.
-        """
-        pool = FrontArchive()
-        timed_by_abc = timer_for(self.config.flow) == "abc"
-        for found in self.archive:
-            if timed_by_abc or found.netlist is not None:
-                pool.take(found)
-        calls_of = {found.design: found.calls for found in self.archive}
-        if self.config.starts == "regular":
-            calls_of = dict.fromkeys(self.starts(), 0) | calls_of
-        targets = (_FASTEST_PS, *frame.targets_ps)
-        flows = f"{BEST}+{self.config.flow}"
-        evaluator = evaluator_spec(self.config, targets, flow=flows).build()
-        try:
-            for design, evaluation in zip(
-                calls_of, evaluator.evaluate(list(calls_of)), strict=True
-            ):
-                pool.add(design, evaluation, calls_of[design])
-        finally:
-            evaluator.close()
-        own_flows = {found.point.flow for found in pool if found.netlist is not None}
-        regular_run = self._regular_run(
-            {found.design for found in pool if found.point.flow not in own_flows}
-        )
-
-        def run_of(entry: Confirmed) -> str | None:
-            is_own = entry.point.flow in own_flows
-            return self.store_id if is_own else regular_run.get(entry.design, self.store_id)
-
-        def on_design(done: int) -> None:
-            self._show("confirm", done, len(pool), force=True)
-
-        return confirm_front(
-            [
-                Request(found.design, found.point.flow, found.point.target_ps, found.netlist)
-                for found in pool
-            ],
-            self.library,
-            self.constraint,
-            store=self.store,
-            run_of=run_of,
-            on_design=on_design,
-        )
-
-    def _regular_run(self, designs: set[Design]) -> dict[Design, str]:
-        """Give, for each regular structure among designs, the store's run it is credited to."""
-        regular = designs & set(self._structures(REGULAR))
-        if self.store is None or not regular:
-            return {}
-        run = self.store.start_run(
-            "structures",
-            config={"circuit": self.circuit.name, "library": self.library.name},
-            seed=0,
-            machine=machine_name(),
-            versions=versions(),
-        )
-        self.store.finish_run(run, calls=0, cache_hits=0)
-        return dict.fromkeys(regular, run)
-
     # ---------------------------------------------------------------- what methods use
 
     def evaluator(self, targets_ps: tuple[float, ...], *, pooled: bool = False) -> Evaluator:
@@ -227,7 +208,7 @@ class Run:
             targets_ps: Delay targets in picoseconds.
             pooled: Whether to judge a graph by the best of its p modes.
         """
-        recorder = RecordingEvaluator(evaluator_spec(self.config, targets_ps).build(), self._record)
+        recorder = RecordingEvaluator(evaluator_spec(self.config, targets_ps).build(), self.record)
         return PooledPModes(recorder) if pooled else recorder
 
     def keep(self, found: JointNetlist | None, target_ps: float) -> None:
@@ -239,9 +220,9 @@ class Run:
     def starts(self) -> tuple[Design, ...]:
         """Give the designs a search begins from."""
         names = REGULAR if self.config.starts == "regular" else ("ripple", "sklansky")
-        return self._structures(names)
+        return self.structures(names)
 
-    def _structures(self, names: Sequence[str]) -> tuple[Design, ...]:
+    def structures(self, names: Sequence[str]) -> tuple[Design, ...]:
         """Give structures in every p mode that the run may use."""
         modes = P_MODES if self.config.p_mode == "best" else (self.config.p_mode,)
         designs = {
@@ -258,11 +239,12 @@ class Run:
 
     def tick(self, save: Callable[[], dict[str, Any]]) -> None:
         """Show progress and, when it is time, save the state that ``save`` gives."""
-        self._show("search", self.calls, self.config.budget_calls)
+        self.show("search", self.calls, self.config.budget_calls)
         if time.monotonic() - self._last_saved >= self.config.checkpoint_s:
             self._save(save())
 
-    def _record(self, design: Design, evaluation: Evaluation) -> None:
+    def record(self, design: Design, evaluation: Evaluation) -> None:
+        """Count an evaluation, let it into the front, and keep it for the store."""
         self.calls += evaluation.calls
         self.cache_hits += evaluation.cache_hits
         self.failures += evaluation.failed
@@ -276,25 +258,27 @@ class Run:
 
     # ---------------------------------------------------------------- progress and state
 
-    def _show(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+    def show(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+        """Tell caller and folder how far a stage is, a few times a second or now."""
         now = time.monotonic()
-        if self.on_progress is None or (not force and now - self._last_shown < 0.2):
+        if not force and now - self._last_shown < 0.2:
             return
         self._last_shown = now
         points = self.archive.points
-        self.on_progress(
-            RunProgress(
-                stage=stage,
-                done=done,
-                total=total,
-                cache_hits=self.cache_hits,
-                failures=self.failures,
-                hypervolume=self._hypervolume(),
-                front=len(points),
-                best_saving=self.best_saving(),
-                scalars=dict(self.scalars),
-            )
+        progress = RunProgress(
+            stage=stage,
+            done=done,
+            total=total,
+            cache_hits=self.cache_hits,
+            failures=self.failures,
+            hypervolume=self._hypervolume(),
+            front=len(points),
+            best_saving=self.best_saving(),
+            scalars=dict(self.scalars),
         )
+        self._pulse.beat(progress, self.calls)
+        if self.on_progress is not None:
+            self.on_progress(progress)
 
     def _hypervolume(self) -> float:
         return hypervolume(self.archive.points, self._box) if self._box else 0.0
@@ -326,18 +310,19 @@ class Run:
                 "method": method_state,
             },
         )
-        self.directory.report(
-            {
-                "elapsed_s": round(self.elapsed_s, 3),
-                "calls": self.calls,
-                "cache_hits": self.cache_hits,
-                "failures": self.failures,
-                "front": len(self.archive),
-                "hypervolume": self._hypervolume(),
-                "best_saving": self.best_saving(),
-                **self.scalars,
-            }
-        )
+        figures = {
+            "elapsed_s": round(self.elapsed_s, 3),
+            "calls": self.calls,
+            "cache_hits": self.cache_hits,
+            "failures": self.failures,
+            "front": len(self.archive),
+            "hypervolume": self._hypervolume(),
+            "best_saving": self.best_saving(),
+            **self.scalars,
+        }
+        self.directory.report(figures)
+        if self._board is not None:
+            self._board.write(self.calls, figures)
         self._flush_store()
         if self.store is not None and self.store_id is not None:
             self.store.update_run(self.store_id, calls=self.calls, cache_hits=self.cache_hits)

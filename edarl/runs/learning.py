@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
-from edarl.prefix.design import P_MODES, PMode
+from edarl.prefix.design import PMode
+from edarl.runs.loop import Learner, environments
 
 if TYPE_CHECKING:
     from edarl.agents import AgentStep
@@ -36,19 +37,12 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         CheckpointError: The saved agent is damaged, or belongs to another task.
         ConfigError: PyTorch is not installed.
     """
-    from edarl.agents import DqnAgent, task_info, train_maskable_ppo
-    from edarl.envs import MOPrefixCircuitEnv, PrefixCircuitEnv
+    from edarl.agents import task_info, train_maskable_ppo
+    from edarl.envs import PrefixCircuitEnv
 
     config = run.config
     folder = run.directory.path / _AGENT
     left = max(0, config.budget_calls - run.calls)
-    task: dict[str, Any] = {
-        "circuit": config.circuit,
-        "width": config.width,
-        "carry_in": config.carry_in,
-        "carry_out": config.carry_out,
-        "frame": frame,
-    }
 
     def on_step(step: AgentStep, save: Callable[[], dict[str, Any]] = dict) -> None:
         run.scalars.update(step.scalars)
@@ -66,7 +60,14 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         try:
             policy = train_maskable_ppo(
                 lambda: PrefixCircuitEnv(
-                    **task, p_mode=mode, evaluator=evaluator, target_ps="sample"
+                    circuit=config.circuit,
+                    width=config.width,
+                    carry_in=config.carry_in,
+                    carry_out=config.carry_out,
+                    frame=frame,
+                    p_mode=mode,
+                    evaluator=evaluator,
+                    target_ps="sample",
                 ),
                 budget_calls=left,
                 seed=config.seed,
@@ -80,45 +81,32 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         _register(run, folder)
         return policy.stopped_by or "budget", {}
 
-    # One environment per target and p mode: a design then costs the one call that is asked for.
-    evaluators = {target: run.evaluator((target,)) for target in frame.targets_ps}
-    modes: tuple[PMode, ...] = P_MODES if config.p_mode == "best" else (config.p_mode,)
-    if run.circuit.entry.operator != "carry":
-        modes = ("xor",)
-    environments = [
-        (
-            target,
-            MOPrefixCircuitEnv(
-                **task,
-                p_mode=mode,
-                evaluator=evaluator,
-                target_ps=target,
-                max_steps=config.dqn.episode_steps,
-            ),
-        )
-        for target, evaluator in evaluators.items()
-        for mode in modes
-    ]
-    info = task_info(environments)
-    if saved is None:
-        agent = DqnAgent(config.dqn, info, config.seed)
-    elif folder.exists():
-        agent = DqnAgent.load(folder, info)
-    else:
+    if saved is not None and not folder.exists():
         raise CheckpointError(f"{run.directory.path} should hold the saved agent in {_AGENT}/")
+    if run.ray is not None:
+        from edarl.runs.ray import learn_on_ray
 
-    def save() -> dict[str, Any]:
-        agent.save(folder, library=run.library.digest)
-        return {"steps": agent.counters.step}
+        stopped_by, state = learn_on_ray(run, frame, folder, resume=saved is not None)
+        _register(run, folder)
+        return stopped_by, state
 
+    evaluators = {target: run.evaluator((target,)) for target in frame.targets_ps}
+    every_environment = environments(config, frame, evaluators.__getitem__)
+    learner = Learner(
+        config,
+        task_info(every_environment),
+        folder,
+        library=run.library.digest,
+        resume=saved is not None,
+    )
     try:
-        outcome = agent.learn(
-            environments,
+        outcome = learner.agent.learn(
+            every_environment,
             budget_calls=left,
-            on_step=lambda step: on_step(step, save),
+            on_step=lambda step: on_step(step, learner.save),
             should_stop=run.should_stop,
         )
-        state = save()
+        state = learner.save()
         _register(run, folder)
         return outcome.stopped_by, state
     finally:

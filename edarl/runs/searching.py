@@ -1,4 +1,4 @@
-"""The methods without learning: one search per delay target, one budget for all."""
+"""The methods that search: one search per delay target, one budget for all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.objectives.iso_delay import iso_delay_cost
+from edarl.runs.guided import Guide
 from edarl.search import Searcher, SearchProblem, Sizing, make_searcher, run_search
+from edarl.search.base import BaseSearcher
 from edarl.synthesis.flows import flows_named
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def search_targets(
     first = _whole(saved.get("target", 0), len(targets))
     spent_before = _whole(saved.get("spent", 0), run.config.budget_calls)
     stopped_by = "budget"
+    guide = Guide(run) if run.config.method == "guided" else None
     for index in range(first, len(targets)):
         target = targets[index]
         evaluator = run.evaluator((target,))
@@ -50,13 +53,18 @@ def search_targets(
             p_moves=run.config.p_mode == "best",
             sizing=Sizing(run.library, run.constraint, target),
         )
-        searcher = make_searcher(
-            run.config.method,
-            problem,
-            seed=run.seeds(len(targets))[index],
-            evaluations=shares[index] // flows,
-            threads=run.config.workers,
-        )
+        seed, evaluations = run.seeds(len(targets))[index], shares[index] // flows
+        searcher: BaseSearcher
+        if guide is not None:
+            searcher = guide.searcher(problem, target, seed=seed, evaluations=evaluations)
+        else:
+            searcher = make_searcher(
+                run.config.method,
+                problem,
+                seed=seed,
+                evaluations=evaluations,
+                threads=run.config.workers,
+            )
         spent = spent_before if index == first else 0
         if index == first and "searcher" in saved:
             searcher.restore(saved["searcher"])
@@ -82,6 +90,8 @@ def search_targets(
         finally:
             evaluator.close()
         run.keep(searcher.found, target)
+        if guide is not None:
+            guide.save()
         stopped_by = outcome.stopped_by
         if stopped_by in ("asked", "interrupted"):
             return stopped_by, state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from edarl.search.state import StateReader, design_to_state, rng_to_state, shown
 if TYPE_CHECKING:
     from edarl.synthesis.timing.walkers import JointNetlist
 
-__all__ = ["MEMORY_LIMIT", "BaseSearcher", "Judged"]
+__all__ = ["MEMORY_LIMIT", "BaseSearcher", "Judged", "is_accepted", "of_distinct_cost"]
 
 MEMORY_LIMIT = 100_000
 """Most evaluated designs that a search remembers; the oldest are forgotten first."""
@@ -34,6 +34,32 @@ class Judged(NamedTuple):
 
     design: Design
     cost: float
+
+
+def of_distinct_cost(entries: Iterable[Judged], most: int) -> list[Judged]:
+    """Give at most ``most`` entries, the best first, one per cost: the earliest that had it.
+
+    Two designs of equal cost are nearly always the same circuit after pruning or sizing, so this
+    keeps a population's variety without any distance measure.
+    """
+    unique: list[Judged] = []
+    for entry in sorted(entries, key=lambda entry: entry.cost):
+        if not unique or entry.cost > unique[-1].cost:
+            unique.append(entry)
+    return unique[:most]
+
+
+def is_accepted(before: float, after: float, temperature: float, rng: np.random.Generator) -> bool:
+    """Decide by Metropolis' rule whether a cost may take the place of another.
+
+    Args:
+        before: The cost that is held; costs are areas and thus positive.
+        after: The cost that is offered.
+        temperature: The relative rise that is accepted with probability 1/e, > 0.
+        rng: Asked only when the cost rises.
+    """
+    rise = (after - before) / max(abs(before), 1e-9)
+    return rise <= 0 or bool(rng.random() < math.exp(-rise / temperature))
 
 
 class BaseSearcher(ABC):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from edarl.errors import CheckpointError, ConfigError
 from edarl.prefix.design import Design
-from edarl.search.base import BaseSearcher, Judged
+from edarl.search.base import BaseSearcher, Judged, of_distinct_cost
 from edarl.search.moves import Proposal, crossover, mutate
 from edarl.search.problem import SearchProblem
 from edarl.search.state import StateReader, design_to_state
@@ -48,11 +48,7 @@ class EvolutionOptions:
 
 
 class Evolution(BaseSearcher):
-    """Keeps the best ``population`` designs of distinct cost and breeds from them.
-
-    Two designs of equal cost are nearly always the same circuit after pruning or sizing, so only
-    one of them stays: the population keeps its variety without any distance measure.
-    """
+    """Keeps the best ``population`` designs of distinct cost and breeds from them."""
 
     name: ClassVar[str] = "evolve"
 
@@ -93,12 +89,7 @@ class Evolution(BaseSearcher):
 
     def _learn(self, observed: list[tuple[Design, float | None]]) -> None:
         judged = [Judged(design, cost) for design, cost in observed if cost is not None]
-        ranked = sorted([*self._population, *judged], key=lambda entry: entry.cost)
-        unique: list[Judged] = []
-        for entry in ranked:
-            if not unique or entry.cost > unique[-1].cost:
-                unique.append(entry)
-        self._population = unique[: self.options.population]
+        self._population = of_distinct_cost([*self._population, *judged], self.options.population)
 
     def _save(self) -> dict[str, Any]:  # JSON has no narrower type
         return {"population": [[design_to_state(d), cost] for d, cost in self._population]}

@@ -10,6 +10,7 @@ from edarl.search.annealing import Annealing, AnnealingOptions
 from edarl.search.base import BaseSearcher
 from edarl.search.evolution import Evolution
 from edarl.search.greedy import Greedy
+from edarl.search.guided import Guided, GuidedOptions
 from edarl.search.problem import SearchProblem
 from edarl.search.random_walk import RandomWalk
 
@@ -39,6 +40,9 @@ METHODS: Mapping[str, Callable[[SearchProblem, int, int, int], BaseSearcher]] = 
         problem, seed, AnnealingOptions.for_budget(evaluations)
     ),
     "evolve": lambda problem, seed, *_: Evolution(problem, seed),
+    "guided": lambda problem, seed, evaluations, _: Guided(
+        problem, seed, GuidedOptions().for_budget(evaluations)
+    ),
     "joint": _joint,
 }
 """How to make a searcher from a problem, a seed, the number of evaluations it will get, and a
@@ -55,7 +59,7 @@ def make_searcher(
         problem: What is to be found.
         seed: Seeds everything random, >= 0.
         evaluations: About how many designs it will see: the budget divided by the calls per
-            design. Annealing cools over them.
+            design. Annealing cools over them, and so do the walkers of guided search.
         threads: How many threads it may use between two proposals; only joint annealing does.
 
     Raises:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from jaxtyping import Float
+
 from edarl.errors import ConfigError
 from edarl.metrics import Constraint, Evaluation
 from edarl.prefix.circuits import Circuit
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from edarl.synthesis.cell_library import CellLibrary
     from edarl.synthesis.timing.walkers import JointNetlist
 
-__all__ = ["SearchProblem", "Searcher", "Sizing"]
+__all__ = ["Foreteller", "SearchProblem", "Searcher", "Sizing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,41 @@ class Sizing:
     target_ps: float
 
 
+class Foreteller(Protocol):
+    """Says what designs will cost, and learns from what they did cost.
+
+    Letters in shapes: M members of an ensemble, S designs.
+    """
+
+    def learn(self, designs: Sequence[Design], costs: Float[np.ndarray, " s"]) -> None:
+        """Take designs that were evaluated, and learn from them for a moment.
+
+        Everything that a search evaluates arrives here once, in order; what failed is left out.
+
+        Args:
+            designs: The designs, at least one.
+            costs: [S] what each of them costs, > 0; for an iso-delay search in um2.
+        """
+
+    def foretell(self, designs: Sequence[Design]) -> Float[np.ndarray, "m s"]:
+        """Rank designs that may be evaluated next; changes nothing.
+
+        Returns:
+            [M, S] one figure per member of the ensemble and design; lower is better. Figures of
+            one member can be compared with each other, in whatever unit they are.
+        """
+
+    def state(self) -> dict[str, Any]:  # JSON has no narrower type
+        """Give everything needed to go on later, as JSON values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:  # it comes from a file
+        """Go on from a state as if there had been no interruption.
+
+        Raises:
+            CheckpointError: The state is damaged or of another model; nothing has changed then.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class SearchProblem:
     """What is to be found: the design of a circuit with the smallest cost.
@@ -49,6 +87,7 @@ class SearchProblem:
         p_moves: Whether a search may change how bits form their propagate signal. Has no effect
             on circuits without propagate signals.
         sizing: For methods that make netlists themselves; None is enough for all others.
+        foreteller: For guided search, which chooses at random without one; others ignore it.
 
     Raises:
         ConfigError: There is no start, or one belongs to another circuit.
@@ -59,6 +98,7 @@ class SearchProblem:
     starts: tuple[Design, ...]
     p_moves: bool = True
     sizing: Sizing | None = None
+    foreteller: Foreteller | None = None
 
     def __post_init__(self) -> None:
         if not self.starts:

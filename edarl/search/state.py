@@ -58,6 +58,13 @@ class StateReader:
         value: object = self._data[key]
         return value
 
+    def mapping(self, key: str) -> Mapping[str, Any]:  # JSON has no narrower type
+        """Give a nested object as it is, for a reader that checks it itself."""
+        value = self.raw(key)
+        if not isinstance(value, Mapping):
+            raise self._refusal(key, "a JSON object", value)
+        return value
+
     def section(self, key: str) -> StateReader:
         """Give a nested object."""
         return StateReader(self.raw(key), f"{self._where}, field {key!r},")
@@ -86,6 +93,15 @@ class StateReader:
         if not isinstance(value, list) or len(value) > most:
             raise self._refusal(key, f"a list of at most {most} entries", value)
         return value
+
+    def integers(self, key: str, low: int, high: int) -> list[int]:
+        """Give a list of integers between ``low`` and ``high``, both included."""
+        result: list[int] = []
+        for entry in self.items(key, 10**4):
+            if type(entry) is not int or not low <= entry <= high:
+                raise self._refusal(key, f"integers between {low} and {high}", entry)
+            result.append(entry)
+        return result
 
     def designs(self, key: str, circuit: Circuit, most: int = 10**4) -> list[Design]:
         """Give a list of designs of the circuit."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
+from edarl.errors import CheckpointError
 from edarl.metrics import Evaluation
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
@@ -16,6 +22,8 @@ from edarl.search import (
     EvolutionOptions,
     Greedy,
     GreedyOptions,
+    Guided,
+    GuidedOptions,
     RandomOptions,
     RandomWalk,
     SearchProblem,
@@ -24,6 +32,50 @@ from edarl.search.base import BaseSearcher
 from edarl.synthesis.analytical import AnalyticalEvaluator
 
 Maker = Callable[[SearchProblem, int], BaseSearcher]
+
+
+@dataclass
+class Oracle:
+    """Foretells what the analytical model says, each member with its own errors.
+
+    Attributes:
+        cost: The cost of the problem.
+        error: Standard deviation of the relative errors; they depend on design and member alone.
+        members: How many members there are.
+        learnt: Digest and cost of everything it was told.
+    """
+
+    cost: Callable[[Evaluation], float]
+    error: float = 0.0
+    members: int = 3
+    learnt: list[tuple[str, float]] = field(default_factory=list)
+
+    def learn(self, designs: Sequence[Design], costs: Float[np.ndarray, " s"]) -> None:
+        digests = [design.digest for design in designs]
+        self.learnt += zip(digests, costs.tolist(), strict=True)
+
+    def foretell(self, designs: Sequence[Design]) -> Float[np.ndarray, "m s"]:
+        costs = [self.cost(found) for found in AnalyticalEvaluator().evaluate(designs)]
+        errors = [
+            [random.Random(f"{member}{design.digest}").gauss(0, self.error) for design in designs]
+            for member in range(self.members)
+        ]
+        return np.array(costs) * np.exp(np.array(errors))
+
+    def state(self) -> dict[str, Any]:
+        return {"learnt": [list(entry) for entry in self.learnt]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        learnt = state.get("learnt")
+        if not isinstance(learnt, list) or not all(
+            isinstance(entry, list)
+            and [type(part) for part in entry] == [str, float]
+            and np.isfinite(entry[1])
+            for entry in learnt
+        ):
+            raise CheckpointError("an oracle should be saved with what it learnt")
+        self.learnt = [(digest, cost) for digest, cost in learnt]
+
 
 MAKERS: Mapping[str, Maker] = {
     "random": lambda problem, seed: RandomWalk(problem, seed, RandomOptions(steps=10)),
@@ -36,6 +88,19 @@ MAKERS: Mapping[str, Maker] = {
     ),
     "evolve": lambda problem, seed: Evolution(
         problem, seed, EvolutionOptions(population=6, children=3)
+    ),
+    "guided": lambda problem, seed: Guided(
+        replace(problem, foreteller=Oracle(problem.cost, error=0.1)),
+        seed,
+        GuidedOptions(evaluations=60, candidates=6, population=6, walkers=3, hot=0.02),
+    ),
+    "guided_batches": lambda problem, seed: Guided(
+        replace(problem, foreteller=Oracle(problem.cost, error=0.1)),
+        seed,
+        GuidedOptions(evaluations=60, candidates=6, population=6, walkers=2, batch=3),
+    ),
+    "guided_by_nobody": lambda problem, seed: Guided(
+        problem, seed, GuidedOptions(evaluations=60, candidates=4, population=6, walkers=3)
     ),
 }
 """One searcher of every method, with options that make short runs pass through all phases."""

@@ -287,7 +287,7 @@ def _signal(
 
 
 @inlined
-def sized(families: Ints, function: int, size: Longs) -> int:
+def sized(families: Ints, function: int, size: int) -> int:
     """Give the cell of a function in a drive strength, or its strongest."""
     size = min(size, families.shape[1] - 1)
     while families[function, size] < 0:

@@ -71,10 +71,13 @@ def _arc(pin: str, drive: int) -> str:
 def warm_up() -> None:
     """Use everything that is compiled once, in a home folder of its own."""
     from edarl.synthesis.library import load_library
+    from edarl.synthesis.timing.features import Physics
     from edarl.synthesis.timing.sizer import EFFORTS, Sizer
     from edarl.synthesis.timing.walkers import JointWalkers
 
-    design = Design.of(structure("sklansky", 8), Circuit("adder", 8))
+    design, other = (
+        Design.of(structure("sklansky", 8), Circuit(kind, 8)) for kind in ("adder", "comparator")
+    )
     with tempfile.TemporaryDirectory(prefix="edarl-warm-") as folder:
         home = os.environ.get("EDARL_HOME")
         os.environ["EDARL_HOME"] = folder
@@ -89,6 +92,10 @@ def warm_up() -> None:
             walkers.begin([design])
             walkers.walk(2, 0.01, 0.001, (1.0,) * 7, [0])
             walkers.best()
+            for read in (design, other):
+                physics = Physics(library, constraint, read.circuit)
+                physics.features(read, 300.0)
+                physics.planes(read, 300.0)
         finally:
             if home is None:
                 del os.environ["EDARL_HOME"]

@@ -21,7 +21,7 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
 from edarl.synthesis.library import load_library
-from edarl.synthesis.timing import arrays, mapping, netlist, sizer
+from edarl.synthesis.timing import arrays, features, mapping, netlist, sizer
 from edarl.synthesis.timing.timer import circuit_delay, require
 from tests.synthesis.timing.support import Bench, random_adder
 from tests.synthesis.timing.test_mapping import random_state
@@ -79,7 +79,8 @@ def install() -> None:
         module.allocate = lambda *a, **k: strict(allocate(*a, **k))
     mapping.scratch_for = lambda *a: strict(scratch_for(*a))
     sizer._ANNEALING_STEPS = 25  # as plain Python each takes a tenth of a second
-    sizer.adder_state = lambda design: strict(mapping.adder_state(design))
+    for module in (sizer, features):
+        module.adder_state = lambda design: strict(mapping.adder_state(design))
     sizer.cell_arrays = lambda *a, **k: strict(arrays.cell_arrays(*a, **k))
 
 
@@ -97,6 +98,17 @@ def size(library_file: Path) -> Iterator[str]:
             yield f"{effort} {graph} " + " ".join(
                 f"{p.delay_ps:.6f} {p.area_um2:.6f}" for p in points
             )
+
+
+def read(library_file: Path) -> Iterator[str]:
+    """Read features and planes of the cases; give sums over them."""
+    library = load_library(library_file)
+    for driver, kind, graph, width in CASES:
+        circuit = Circuit(kind, width, carry_in=kind == "adder", carry_out=True)
+        design = Design.of(structure(graph, circuit.leaves), circuit, "or")
+        of = features.Physics(library, Constraint(driver, 10.0), circuit)
+        found, planes = of.features(design, 80.0), of.planes(design, 80.0)
+        yield f"read {kind} {graph} {found.sum():.6f} {planes.sum(dtype=float):.4f}"
 
 
 def walk(library_file: Path) -> Iterator[str]:
@@ -121,5 +133,5 @@ if __name__ == "__main__":
     configure()  # what is logged goes to standard error
     install()
     file = Path(sys.argv[1])
-    lines = [*size(file), *walk(file), str(checked)]
+    lines = [*size(file), *read(file), *walk(file), str(checked)]
     sys.stdout.write("\n".join(lines) + "\n")

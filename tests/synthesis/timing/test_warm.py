@@ -4,7 +4,7 @@ import numba
 import pytest
 
 from edarl.synthesis.library import add_library, load_library, remove_library
-from edarl.synthesis.timing import compiled, joint, sizing
+from edarl.synthesis.timing import compiled, figures, joint, sizing
 from edarl.synthesis.timing.tables import timing_library
 from edarl.synthesis.timing.warm import made_up_liberty, warm_up
 
@@ -27,13 +27,15 @@ def test_removing_a_library_removes_its_delay_tables(tmp_path: Path, edarl_home:
     assert not kept.exists()
 
 
-def test_warming_up_compiles_what_sizing_and_annealing_call_and_leaves_the_home_alone(
+def test_warming_up_compiles_all_that_is_called_from_outside_and_leaves_the_home_alone(
     edarl_home: Path,
 ) -> None:
     before = sorted(edarl_home.rglob("*"))
     warm_up()
     assert sizing.size_curve.signatures
     assert joint.anneal.signatures
+    for read in ("adder_features", "adder_planes", "netlist_features", "netlist_planes"):
+        assert len(getattr(figures, read).signatures) == 1, read
     assert sorted(edarl_home.rglob("*")) == before
 
 

@@ -1,0 +1,153 @@
+"""What the guided searches of a run share: the model, and designs that were good next door.
+
+One model serves all targets, since the target is among the features: where learning ended at one,
+it begins at the next. Designs that are good at one target are candidates at the next, where they
+cost a call only when the model chooses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edarl.errors import ConfigError
+from edarl.search import Guided, SearchProblem
+from edarl.synthesis.timing.features import Physics
+
+if TYPE_CHECKING:
+    from edarl.agents.value.base import Examples
+    from edarl.agents.value.foreteller import EnsembleForeteller
+    from edarl.agents.value.saving import TrainedModel
+    from edarl.runs.execute import Run
+
+__all__ = ["MODEL", "Guide"]
+
+MODEL = "model"
+"""The folder in a run's folder that its trained model is written to."""
+
+_MOST_EXAMPLES = 2000
+
+
+class Guide:
+    """Makes the searchers of a run, one after the other.
+
+    Args:
+        run: The run.
+
+    Raises:
+        ConfigError: PyTorch is not installed.
+        CheckpointError: The model to begin with is missing or damaged.
+        LibraryError: The library has no delay tables that features could come from.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._settings = run.config.guided
+        self._physics: Physics | None = None
+        self._begin_with: TrainedModel | None = None
+        self._foreteller: EnsembleForeteller | None = None
+        self._last: Guided | None = None
+        if self._settings.choose != "random":
+            self._physics = Physics(run.library, run.constraint, run.circuit)
+            if self._settings.model is not None:
+                with _needing_torch():
+                    from edarl.agents.value.saving import load_value_model
+                self._begin_with = load_value_model(self._settings.model)
+
+    def searcher(
+        self, problem: SearchProblem, target_ps: float, *, seed: int, evaluations: int
+    ) -> Guided:
+        """Make the searcher of the next target; it begins with what the one before has learnt.
+
+        Args:
+            problem: What is to be found.
+            target_ps: The delay to meet in picoseconds.
+            seed: Seeds the search and what its model learns.
+            evaluations: About how many designs it will see.
+        """
+        if self._physics is not None:
+            self._foreteller = self._next_foreteller(self._physics, target_ps, seed)
+            problem = replace(problem, foreteller=self._foreteller)
+        searcher = Guided(problem, seed, self._settings.options(evaluations))
+        if self._last is not None and self._settings.guests:
+            searcher.invite(self._last.population)
+        self._last = searcher
+        return searcher
+
+    def save(self) -> None:
+        """Write the model into the run's folder, where other runs can begin with it.
+
+        Raises:
+            CheckpointError: The folder cannot be written.
+        """
+        learnt = self._learnt()
+        if self._foreteller is None or learnt is None:
+            return
+        from edarl.agents.value.saving import save_value_model
+
+        run = self._run
+        save_value_model(
+            run.directory.path / MODEL,
+            self._foreteller.model,
+            learnt.thinned(_MOST_EXAMPLES, np.random.default_rng(run.config.seed)),
+            calls=run.calls,
+            seed=run.config.seed,
+            about={
+                "circuit": run.circuit.name,
+                "flow": run.config.flow,
+                "began with": str(self._settings.model or "no model"),
+            },
+            library=run.library.digest,
+        )
+
+    def _next_foreteller(self, physics: Physics, target_ps: float, seed: int) -> EnsembleForeteller:
+        with _needing_torch():
+            from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
+
+        settings = self._settings
+        given = self._begin_with
+        rate = settings.learning_rate
+        options = ForetellerOptions(
+            members=given.model.shape.members if given else settings.members,
+            hidden=given.model.shape.hidden if given else settings.hidden,
+            steps=settings.steps,
+            batch_size=settings.batch_size,
+        )
+        if rate is not None:
+            options = replace(options, learning_rate=rate, later_rate=rate)
+        foreteller = EnsembleForeteller(physics, target_ps, seed=seed, options=options)
+        learnt = self._learnt()
+        if self._foreteller is not None and learnt is not None:
+            foreteller.adopt(self._foreteller.model, learnt)
+        elif given is not None:
+            foreteller.adopt(given.model, given.examples)
+        return foreteller
+
+    def _learnt(self) -> Examples | None:
+        """Give everything that the last foreteller has learnt from; None without anything."""
+        if self._foreteller is None or not len(self._foreteller.examples):
+            return None
+        own, before = self._foreteller.examples, self._foreteller.pretraining
+        return own if before is None else type(own).joined([before, own])
+
+
+@contextmanager
+def _needing_torch() -> Iterator[None]:
+    """Say what to install when an import of the agents fails.
+
+    Raises:
+        ConfigError: PyTorch is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edarl"):
+            raise
+        raise ConfigError(
+            f"method guided needs the package {error.name}, which is not installed; install it "
+            "with: pip install 'edarl[agents]', or set guided.choose=random"
+        ) from error
