@@ -1,6 +1,7 @@
 """The libraries that come with edarl: never installed, kept by content, their names taken."""
 
 import gzip
+import re
 import subprocess
 import sys
 import zipfile
@@ -21,8 +22,10 @@ from edarl.synthesis.library import (
     load_library,
     remove_library,
 )
+from edarl.synthesis.process import abc_path
 from tests.conftest import ROOT
 from tests.synthesis import tiny
+from tests.tools import require_tool, yosys
 
 BOX = ROOT / "edarl" / "synthesis" / "boxed"
 
@@ -189,3 +192,22 @@ def test_another_name_is_told_what_there_is() -> None:
         boxed_file("osu018")
     with pytest.raises(LibraryError, match="no library `sky131`; did you mean sky130"):
         load_library("sky131")
+
+
+@pytest.mark.parametrize("name", boxed_libraries())
+def test_abc_yosys_and_opensta_read_it_without_a_warning(
+    name: str, home: Path, tmp_path: Path
+) -> None:
+    library = load_library(name)
+    (tmp_path / "read.tcl").write_text(f"read_liberty {library.liberty_path}\nputs READ\nexit\n")
+    commands = {
+        "Library": [str(abc_path()), "-c", f"read_lib -v {library.liberty_path}; print_genlib"],
+        "READ": [require_tool("sta"), "-no_splash", "-exit", str(tmp_path / "read.tcl")],
+    }
+    logs = {"Imported": yosys(f"read_liberty -lib {library.liberty_path}", tmp_path)}
+    for sign, command in commands.items():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        logs[sign] = done.stdout + done.stderr
+    for sign, log in logs.items():
+        assert sign.lower() in log.lower()
+        assert not re.search("warn|error", log, re.IGNORECASE), log
