@@ -12,6 +12,8 @@ import numpy as np
 from _learning import KINDS, RIVALS
 from common import print_table
 
+from edarl.agents.checkpoint import versions
+
 __all__ = ["report", "write_figures"]
 
 OTHERS = tuple(kind for kinds in RIVALS.values() for kind in kinds)
@@ -55,6 +57,7 @@ def report(searches: Sequence[Row], planned: int, lesson_calls: int) -> Row:
         "searches_planned": planned,
         "searches_finished": len(searches),
         "calls_per_lesson": lesson_calls,
+        "versions": versions(),
         "rivals": _rivals(searches),
         "verdict": _verdict(searches),
         "twins": _twins(searches),
@@ -193,20 +196,23 @@ def _interval(pairs: Sequence[tuple[list[Row], list[Row]]]) -> tuple[float, floa
     A seed is drawn for all problems of a group together: one seed's searches may be alike.
     """
     rng = np.random.default_rng(0)
-    mine_count = min(len(mine) for mine, _ in pairs)
-    their_count = min(len(theirs) for _, theirs in pairs)
+    most = max(len(side) for pair in pairs for side in pair)
     means = []
     for _ in range(REPEATS):
-        some = rng.integers(mine_count, size=mine_count)
-        others = rng.integers(their_count, size=their_count)
+        some, others = rng.random((2, most))  # places from 0 to 1: counts may differ
         shares = [
             share
             for mine, theirs in pairs
-            for share in _shares([mine[i] for i in some], [theirs[i] for i in others])
+            for share in _shares(_drawn(mine, some), _drawn(theirs, others))
         ]
         means.append(statistics.mean(shares))
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def _drawn(searches: Sequence[Row], places: np.ndarray) -> list[Row]:
+    count = len(searches)
+    return [searches[int(place * count)] for place in places[:count]]
 
 
 def _named(group: Sequence[tuple[str, int, float]]) -> str:
@@ -282,26 +288,25 @@ def _draw(searches: Sequence[Row], path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    panels = [(problem, (*OTHERS, *GUIDED), KINDS) for problem in _rivalled(searches)]
-    panels += [(problem, TWINS, TITLES) for problem in _twinned(searches)]
+    panels = [(problem, (*OTHERS, *GUIDED)) for problem in _rivalled(searches)]
+    panels += [(problem, TWINS) for problem in _twinned(searches)]
+    drawn: dict[str, Any] = {}
     columns = min(4, len(panels))
     lines = -(-len(panels) // columns)
     figure = Figure(figsize=(4.2 * columns, 3.6 * lines), layout="constrained")
-    for place, (problem, kinds, names) in enumerate(panels, start=1):
+    for place, (problem, kinds) in enumerate(panels, start=1):
         axes = figure.add_subplot(lines, columns, place)
         for kind in kinds:
             mine = _of(searches, problem, kind)
             if not mine:
                 continue
-            calls = np.unique(np.geomspace(20, mine[0]["calls"], 80).round())
+            calls = np.unique(np.geomspace(20, mine[0]["calls"], 50).round())
             costs = np.array([[_best(s, at) for at in calls] for s in mine])  # [seeds, calls]
             rng = np.random.default_rng(0)
-            drawn = costs[rng.integers(len(mine), size=(500, len(mine)))].mean(axis=1)
-            low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+            means = costs[rng.integers(len(mine), size=(500, len(mine)))].mean(axis=1)
+            low, high = np.percentile(means, [2.5, 97.5], axis=0)
             axes.fill_between(calls, low, high, color=COLOURS[kind], alpha=0.15, linewidth=0)
-            axes.plot(
-                calls, costs.mean(axis=0), color=COLOURS[kind], linewidth=1.4, label=names[kind]
-            )
+            [drawn[kind]] = axes.plot(calls, costs.mean(axis=0), color=COLOURS[kind], linewidth=1.4)
         library, width, target = problem
         axes.set_title(f"{library}, {width} bits at {target:g} ps", loc="left", fontsize=10)
         axes.set_xscale("log")
@@ -309,6 +314,7 @@ def _draw(searches: Sequence[Row], path: Path) -> None:
         axes.set_ylabel("best cost [um2]")
         axes.grid(visible=True, alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=7)
+    names = [KINDS[kind] for kind in drawn]
+    figure.legend(list(drawn.values()), names, loc="outside lower center", ncols=3, frameon=False)
     with mpl.rc_context({"svg.hashsalt": "edarl", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})

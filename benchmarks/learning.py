@@ -112,8 +112,8 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search]:
     if "twins" in parts:
         middle = Problem(16, TARGETS_PS[16][1])
         jobs += [search(kind, middle, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
-        for problem in UNSEEN:
-            jobs += [search(kind, problem, seed) for seed in fewer for kind in (*TWINS, *BOTH)]
+        for seed in fewer:
+            jobs += [search(kind, p, seed) for p in UNSEEN for kind in (*TWINS, *BOTH)]
     return list(dict.fromkeys(jobs))
 
 
