@@ -14,7 +14,7 @@ from edarl.objectives.fronts import areas_at
 from edarl.runs.config import RunConfig, read_config
 from edarl.runs.directory import RunDirectory
 from edarl.runs.execute import Run
-from edarl.runs.results import RunProgress, RunResult
+from edarl.runs.results import RunResult
 from edarl.store import Store
 from edarl.synthesis.library import load_library
 from tests.cli.processes import wait_until
@@ -45,19 +45,22 @@ def found(result: RunResult) -> list[tuple[str, object, int]]:
     return [(entry.design.digest, entry.point, entry.calls) for entry in result.front]
 
 
+class NotingDirectory(RunDirectory):
+    """A run's folder that remembers what the searchers said of themselves at every save."""
+
+    states: list[dict[str, Any]]
+
+    def write(self, name: str, data: Any) -> None:
+        super().write(name, data)
+        if name == "state.json" and "searcher" in data["method"]:
+            self.states.append(data["method"])
+
+
 def foreteller_states(folder: Path, config: RunConfig) -> list[dict[str, Any]]:
-    """Run, and give what the searchers said of themselves whenever the run was saved."""
-    states = []
-    directory = RunDirectory.create(config, folder)
-
-    def look(progress: RunProgress) -> None:
-        if progress.stage == "search" and directory.has("state.json"):
-            method = directory.read("state.json")["method"]
-            if "searcher" in method:
-                states.append(method)
-
-    Run(directory, on_progress=look).execute()
-    return states
+    """Run, and give the state of every save; how fast the machine is makes no difference."""
+    NotingDirectory.states = []
+    Run(NotingDirectory.create(config, folder)).execute()
+    return NotingDirectory.states
 
 
 @pytest.fixture(scope="module")
