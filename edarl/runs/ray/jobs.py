@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import time
 import warnings
 from typing import Any
 
@@ -15,12 +16,21 @@ from edarl.runs.ray.cluster import imported_ray
 
 __all__ = ["submit", "training_command"]
 
+_OF_RAY = ("INFO job_manager", "Running entrypoint for job")
+"""Lines that Ray adds to what a job says."""
+
+_START_S = 20.0
+_ALIVE_S = 2.0
+"""How long a job may wait for its start, and how long it has to live to be thought well."""
+
 
 def submit(address: str, config: RunConfig, *, workers: int | None = None) -> str:
     """Submit a training to a cluster; it goes on when this process ends.
 
     The settings travel in the command itself, so nothing has to be uploaded. edarl and the cell
-    library have to be installed on the cluster; the run's folder is made on the head.
+    library have to be installed on the cluster, with ``edarl`` on the path of who started its head;
+    the run's folder is made on the head. The job is watched for its first seconds, in which one
+    dies that cannot work there.
 
     Args:
         address: The head's web address, such as ``http://head:8265``.
@@ -32,24 +42,31 @@ def submit(address: str, config: RunConfig, *, workers: int | None = None) -> st
 
     Raises:
         ConfigError: Ray or its part for jobs is not installed.
-        ToolError: There is no such head, or it refuses the job.
+        ToolError: There is no such head, it refuses the caller or the job, or the job ends at once.
     """
     imported_ray()
     with warnings.catch_warnings():  # of Ray's own imports, not of ours
         warnings.simplefilter("ignore")
+        from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
     quiet = logging.getLogger("ray.dashboard.modules.job.sdk")
     quiet.setLevel(logging.ERROR)
     try:
         # Without the scheme Ray would take it for the other port, and try for a minute.
         client = JobSubmissionClient(address if "://" in address else f"http://{address}")
-        return str(
+        job = str(
             client.submit_job(
                 entrypoint=training_command(config, workers=workers),
                 runtime_env={"env_vars": {"RAY_USAGE_STATS_ENABLED": "0"}},
                 metadata={"edarl": __version__, "circuit": config.problem().name},
             )
         )
+        failure = _early_failure(client, job)
+    except AuthenticationError as error:
+        raise ToolError(
+            f"{address} wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to what its "
+            "head was started with"
+        ) from error
     except (ConnectionError, ValueError, OSError) as error:
         raise ToolError(
             f"there should be the head of a Ray cluster at {address!r}, with its web server: "
@@ -59,9 +76,33 @@ def submit(address: str, config: RunConfig, *, workers: int | None = None) -> st
         if "ray[default]" in str(error):
             raise ConfigError(
                 "submitting jobs needs Ray's web packages, which are not installed; install them "
-                "with: pip install 'ray[default]'"
+                "with: pip install 'edarl[ray]'"
             ) from error
         raise ToolError(f"{address} refused the job: {_short(error)}") from error
+    if failure is not None:
+        raise ToolError(
+            f"the job {job} should train on {address}, but it ended at once: {failure}; the head "
+            "should be started where `edarl` is on the path and the cell library is installed"
+        )
+    return job
+
+
+def _early_failure(client: Any, job: str) -> str | None:  # Ray's client has no types
+    """Give why a job failed in its first seconds, or None."""
+    patient_until = time.monotonic() + _START_S
+    running_until = patient_until
+    while time.monotonic() < min(patient_until, running_until):
+        details = client.get_job_info(job)
+        if details.status == "FAILED":
+            said = str(details.message).splitlines()
+            own = [line for line in said if not any(noise in line for noise in _OF_RAY)]
+            return " ".join(" ".join(own).split())[-400:]
+        if details.status in ("SUCCEEDED", "STOPPED"):
+            return None
+        if details.status == "RUNNING":
+            running_until = min(running_until, time.monotonic() + _ALIVE_S)
+        time.sleep(0.2)
+    return None
 
 
 def training_command(config: RunConfig, *, workers: int | None = None) -> str:
