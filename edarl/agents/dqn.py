@@ -39,6 +39,7 @@ from edarl.agents.progress import (
 )
 from edarl.agents.replay import Replay
 from edarl.agents.sharing import Experience
+from edarl.agents.starts import Starts
 from edarl.agents.task import Environments, Situation, Task, TaskInfo
 from edarl.errors import ConfigError, ToolError
 from edarl.prefix.design import Design
@@ -85,11 +86,7 @@ class DqnAgent:
         self.counters = Counters()
         self.episode: Episode | None = None
         self.barred: set[Design] = set()
-        self._starts = tuple(
-            info.design(structure(name, info.width), mode)
-            for name in config.starts
-            for mode in info.p_modes
-        )
+        self.starts = Starts(config, info)
         self._chooser = Chooser(config, info, self.learner, self.judge)
         self._failed_starts = 0
 
@@ -249,7 +246,15 @@ class DqnAgent:
             target_ps = self.info.sample_target(self.rng)
         else:
             target_ps = self.config.target_ps
-        start = self._choose_start(task, target_ps)
+        start = self.starts.choose(
+            target_ps,
+            archive=self.archive,
+            chooser=self._chooser,
+            p_modes=task.p_modes(target_ps),
+            unusable=self.barred,
+            tried=self._tried(self.info.weights(target_ps)),
+            rng=self.rng,
+        )
         before = task.calls
         try:
             situation = task.reset(start, target_ps)
@@ -258,38 +263,13 @@ class DqnAgent:
             # either they are broken, and then the caller should know.
             unusable = Experience.unusable(start, target_ps, task.calls - before)
             self._failed_starts += 1
-            if start in self._starts or self._failed_starts >= _TRIES:
+            if start in self.starts.structures or self._failed_starts >= _TRIES:
                 self.take(unusable)
                 raise
             return None, unusable
         self._failed_starts = 0
         self.episode = Episode(situation.target_ps, 0, situation.design)
         return situation, Experience.of(situation, "begin", features=self._features(situation))
-
-    def _choose_start(self, task: Task, target_ps: float | None) -> Design:
-        config = self.config
-        weights = self.info.weights(target_ps)
-        modes = task.p_modes(target_ps)
-        fresh = [start for start in self._starts if not self.archive.measured(start, weights)]
-        starts = [start for start in fresh or self._starts if start.p_mode in modes]
-        if not fresh and self.rng.random() < config.start_archive:
-            population = [
-                design
-                for design, _ in self.archive.best(weights, config.population)
-                if design.p_mode in modes
-            ]
-            if population and config.dreams:
-                dreamed = self._chooser.dream(
-                    population,
-                    target_ps,
-                    p_modes=modes,
-                    rng=self.rng,
-                    avoid=self._tried(weights),
-                )
-                if dreamed is not None:
-                    return dreamed
-            starts = population or starts
-        return starts[int(self.rng.integers(len(starts)))]
 
     def _move(self, task: Task, situation: Situation) -> tuple[Situation | None, Experience]:
         assert self.episode is not None
@@ -463,7 +443,9 @@ class DqnAgent:
         mode = task.info.p_modes[0]
         best = [design for design, _ in self.archive.best(weights, len(self.archive))]
         if start is None:
-            first = next(design for design in (*best, *self._starts) if design.p_mode == mode)
+            first = next(
+                design for design in (*best, *self.starts.structures) if design.p_mode == mode
+            )
         else:
             graph = structure(start, self.info.width) if isinstance(start, str) else start
             first = self.info.design(graph, mode)

@@ -74,6 +74,7 @@ class _State(_Record):
     replay_rows: _Count
     archive: list[_DesignText]
     barred: list[_DesignText]
+    known: list[_DesignText] = []
     episode: _Episode | None
     components: list[Annotated[str, StringConstraints(max_length=100)]]
     p_modes: list[Literal["xor", "or"]]
@@ -106,6 +107,7 @@ def save_agent(agent: DqnAgent, path: Path, *, library: str | None = None) -> Ma
         replay_rows=len(replay["actions"]),
         archive=[_design_text(design) for design in agent.archive.designs()],
         barred=sorted(_design_text(design) for design in agent.barred),
+        known=[_design_text(design) for design in agent.starts.known],
         episode=None
         if episode is None
         else _Episode(
@@ -236,6 +238,7 @@ def _rebuild(checkpoint: Checkpoint, config: DqnConfig, state: _State, info: Tas
     agent.replay.restore(tensors["replay"])
     agent.archive.restore(_designs(state.archive, info), tensors["archive"])
     agent.barred = set(_designs(state.barred, info))
+    agent.starts.take_up(_designs(state.known, info))
     agent.counters = Counters(**state.counters.model_dump())
     if state.episode is not None:
         agent.episode = Episode(

@@ -141,12 +141,14 @@ class Memory:
         arrays: Their costs and features.
         barred: Designs that could not be evaluated.
         counters: What has been counted.
+        known: Designs from elsewhere that episodes start at.
     """
 
     designs: tuple[Design, ...]
     arrays: Mapping[str, np.ndarray]
     barred: frozenset[Design]
     counters: Counters
+    known: tuple[Design, ...] = ()
 
 
 def policy_of(agent: DqnAgent) -> Policy:
@@ -178,6 +180,7 @@ def memory_of(agent: DqnAgent) -> Memory:
         agent.archive.state(),
         frozenset(agent.barred),
         replace(agent.counters),
+        agent.starts.known,
     )
 
 
@@ -190,3 +193,4 @@ def adopt_memory(agent: DqnAgent, memory: Memory) -> None:
     agent.archive.restore(memory.designs, memory.arrays)
     agent.barred = set(memory.barred)
     agent.counters = replace(memory.counters)
+    agent.starts.take_up(memory.known)
