@@ -204,6 +204,17 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
         return self._current().design
 
     @property
+    def target_ps(self) -> float | None:
+        """The delay target of the episode in picoseconds; None where there is none.
+
+        Raises:
+            gymnasium.error.ResetNeeded: There is no episode yet.
+        """
+        if self._aim is None:
+            raise gym.error.ResetNeeded("the environment has no episode; call reset() first")
+        return self._aim.target_ps
+
+    @property
     def objective(self) -> Objective:
         """The objective; measures the frame when that has not happened yet."""
         return self._judge.objective
