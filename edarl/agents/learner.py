@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from edarl.agents.arithmetic import Arithmetic, device_named
 from edarl.agents.config import DqnConfig
 from edarl.agents.network import PrefixNetwork
 from edarl.agents.replay import Sample
@@ -24,9 +25,8 @@ from edarl.agents.weights import (
     optimizer_arrays,
     restore_optimizer,
 )
-from edarl.errors import ConfigError
 
-__all__ = ["Learner", "UpdateReport", "device_named", "discounted_rewards"]
+__all__ = ["Learner", "UpdateReport", "discounted_rewards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,9 @@ class Learner:
         self.target.to(self.device).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.online.parameters(), lr=config.learning_rate)
         self.updates = 0
+        arithmetic = Arithmetic(config, self.device)
+        self._online_values = arithmetic.ready(self.online)
+        self._target_values = arithmetic.ready(self.target)
 
     # ---------------------------------------------------------------- asking
 
@@ -78,7 +81,7 @@ class Learner:
         preferences: Float[np.ndarray, "b k"],
     ) -> Float[np.ndarray, "b a"]:
         """Give every move's scalarised value in learning units; illegal moves have one too."""
-        values = self.online(self._tensor(observations))
+        values = self._online_values(self._tensor(observations))
         scores: np.ndarray = scalarise(by_action(values), self._tensor(preferences)).cpu().numpy()
         return scores
 
@@ -97,8 +100,10 @@ class Learner:
             preferences: [B, K] weights of the components for that target.
         """
         config = self.config
-        logs = np.log(np.maximum(sample.costs, 1e-6))  # [B, S + 1, K]
-        savings = discounted_rewards(logs, config.gamma) * config.reward_scale  # [B, K]
+        costs = sample.costs  # [B, S + 1, K]
+        if config.reward == "log":
+            costs = np.log(np.maximum(costs, 1e-6))
+        savings = discounted_rewards(costs, config.gamma) * config.reward_scale  # [B, K]
         measured = self._tensor(np.isfinite(savings))
         rewards = self._tensor(np.nan_to_num(savings))
         discounts = self._tensor(
@@ -109,7 +114,9 @@ class Learner:
         targets = self._targets(sample, rewards, discounts, weights)
 
         self.online.train()
-        taken = select(by_action(self.online(self._tensor(sample.observations))), actions)  # [B, K]
+        taken = select(
+            by_action(self._online_values(self._tensor(sample.observations))), actions
+        )  # [B, K]
         missed = (taken - targets) * measured
         loss = functional.huber_loss(
             missed, torch.zeros_like(missed), reduction="sum", delta=config.huber_delta
@@ -139,8 +146,8 @@ class Learner:
         return double_dqn_targets(
             rewards,
             discounts,
-            next_online=by_action(self.online(observations)),
-            next_target=by_action(self.target(observations)),
+            next_online=by_action(self._online_values(observations)),
+            next_target=by_action(self._target_values(observations)),
             next_legal=torch.as_tensor(sample.next_legal, device=self.device),
             preferences=preferences,
         )
@@ -186,19 +193,3 @@ def discounted_rewards(costs: Float[np.ndarray, "b s k"], gamma: float) -> Float
     savings = costs[:, :-1] - costs[:, 1:]  # [B, S, K]
     discounts = gamma ** np.arange(savings.shape[1])
     return np.asarray((savings * discounts[None, :, None]).sum(axis=1))
-
-
-def device_named(name: str) -> torch.device:
-    """Give a torch device.
-
-    Raises:
-        ConfigError: There is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(
-            f"`device` should be one that torch has here, such as cpu, actual value: {name!r}"
-        ) from error
-    return device

@@ -27,6 +27,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
+from edarl.agents.arithmetic import device_named
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -35,7 +36,6 @@ from edarl.agents.checkpoint import (
     versions,
 )
 from edarl.agents.config import NetworkConfig, PpoConfig
-from edarl.agents.learner import device_named
 from edarl.agents.network import Trunk
 from edarl.agents.progress import AgentStep, Counters, LearnOutcome, Limits, StopReason
 from edarl.agents.saving import circuit_record, listed
