@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from edarl.agents.config import NETWORK_PRESETS, DqnConfig, NetworkConfig
+from edarl.prefix.structures import REGULAR
 
 __all__ = ["PRESETS", "Preset", "PresetName"]
 
@@ -31,7 +32,7 @@ class Preset:
     config: DqnConfig
 
 
-_GPU = {"device": "auto", "precision": "auto", "compile": "auto"}
+_GPU: Mapping[str, Any] = {"device": "auto", "precision": "auto", "compile": "auto"}  # for `**`
 
 PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
     {
@@ -62,6 +63,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
                 candidates=64,
                 dreams=96,
                 population=24,
+                starts=REGULAR,
                 replay_capacity=200_000,
                 archive_capacity=16_384,
                 **_GPU,
@@ -80,6 +82,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
                 candidates=64,
                 dreams=96,
                 population=24,
+                starts=REGULAR,
                 replay_capacity=200_000,
                 archive_capacity=16_384,
                 **_GPU,
@@ -122,7 +125,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
         ),
     }
 )
-"""Every preset by name. Only `cpu8` and `cpu16` have been tried out at length by their makers.
+"""Every preset by name.
 
 Source of `prefixrl`: PrefixRL (arXiv 2205.07000). The paper leaves out the length of episodes, the
 epsilon schedule, the loss, and the load of inputs and outputs; `docs/agents.md` says what is ours.

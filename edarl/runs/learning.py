@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.prefix.design import PMode
-from edarl.runs.loop import Learner, environments
+from edarl.runs.loop import Learner, environments, objective_of
+from edarl.synthesis.evaluator import Evaluator
 
 if TYPE_CHECKING:
     from edarl.agents import AgentStep
@@ -65,9 +66,10 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
                     carry_in=config.carry_in,
                     carry_out=config.carry_out,
                     frame=frame,
+                    objective=objective_of(config),
                     p_mode=mode,
                     evaluator=evaluator,
-                    target_ps="sample",
+                    target_ps="sample" if config.objective == "area_at_targets" else None,
                 ),
                 budget_calls=left,
                 seed=config.seed,
@@ -90,8 +92,13 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         _register(run, folder)
         return stopped_by, state
 
-    evaluators = {target: run.evaluator((target,)) for target in frame.targets_ps}
-    every_environment = environments(config, frame, evaluators.__getitem__)
+    evaluators: list[Evaluator] = []
+
+    def evaluator_of(targets_ps: tuple[float, ...]) -> Evaluator:
+        evaluators.append(run.evaluator(targets_ps))
+        return evaluators[-1]
+
+    every_environment = environments(config, frame, evaluator_of)
     learner = Learner(
         config,
         task_info(every_environment),
@@ -110,7 +117,7 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         _register(run, folder)
         return outcome.stopped_by, state
     finally:
-        for evaluator in evaluators.values():
+        for evaluator in evaluators:
             evaluator.close()
 
 
