@@ -84,10 +84,10 @@ def train(
         chosen = read_config(
             config, ["method=agent", *(settings or [])] if config is None else settings or []
         )
-        if chosen.method not in ("agent", "ppo"):
+        if chosen.method not in ("agent", "ppo", "guided"):
             raise ConfigError(
-                f"`method` should be agent or ppo for training, actual value: {chosen.method}; "
-                "the others are run by `edarl search`"
+                "`method` should be agent, ppo or guided for training, "
+                f"actual value: {chosen.method}; the others are run by `edarl search`"
             )
         if submit is not None:
             _hand_over(submit, chosen, workers, as_json=as_json)
