@@ -78,7 +78,7 @@ class LearnerActor(_Process):
         from edarl.agents import task_info
 
         every_environment = environments(
-            config, frame, lambda target: evaluator_spec(config, (target,)).build()
+            config, frame, lambda targets: evaluator_spec(config, targets).build()
         )
         info = task_info(every_environment)
         self._learner = Learner(config, info, folder, library=library, resume=resume)
