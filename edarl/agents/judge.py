@@ -85,13 +85,12 @@ class Judge:
         return {"judge": state["networks"], "judge_optimizer": state["optimizer"]}
 
     def restore(self, tensors: Mapping[str, Mapping[str, np.ndarray]], fits: int) -> None:
-        """Take over what `state` gave.
+        """Take over what `state` gave; without the optimiser it can foretell.
 
         Raises:
             CheckpointError: A tensor is missing, too many, or of another shape or type.
         """
-        state = {
-            "networks": tensors.get("judge", {}),
-            "optimizer": tensors.get("judge_optimizer", {}),
-        }
+        state = {"networks": tensors.get("judge", {})}
+        if "judge_optimizer" in tensors:
+            state["optimizer"] = tensors["judge_optimizer"]
         self._ensemble.restore(state, fits, where="the judge")
