@@ -40,6 +40,9 @@ class DqnConfig(_Settings):
     """Settings of `edarl.agents.DqnAgent`."""
 
     network: NetworkConfig = Field(NetworkConfig(), description="Size of the network.")
+    planes: Literal["all", "graph", "prefixrl"] = Field(
+        "all", description="What the network sees: graph leaves physics out, prefixrl all but four."
+    )
     gamma: float = Field(0.75, ge=0, lt=1, description="Discount per step.")
     steps: int = Field(1, ge=1, le=32, description="Steps a transition spans (n-step return).")
     batch_size: int = Field(32, ge=1, le=4096, description="Transitions per gradient step.")
@@ -70,6 +73,7 @@ class DqnConfig(_Settings):
     dream_value: float = Field(0.0, ge=0, le=1, description="Weight of a dream's further value.")
     dream_p_mode: float = Field(0.1, ge=0, le=1, description="Share that draws another p mode.")
     episode_steps: int = Field(1, ge=1, description="Steps until a new episode starts.")
+    walkers: int = Field(1, ge=1, le=1024, description="Episodes walked side by side.")
     starts: tuple[str, ...] = Field(("ripple", "sklansky"), min_length=1, description="Structures.")
     start_archive: float = Field(0.95, ge=0, le=1, description="Share of starts from good designs.")
     population: int = Field(10, ge=1, description="Best designs such a start is drawn from.")

@@ -20,13 +20,18 @@ from edarl.agents.network import PrefixNetwork
 from edarl.agents.replay import Sample
 from edarl.agents.targets import by_action, double_dqn_targets, scalarise, select
 from edarl.agents.weights import (
+    fresh_moments,
     load_arrays,
     module_arrays,
     optimizer_arrays,
     restore_optimizer,
 )
+from edarl.envs.encoding import PLANES
 
-__all__ = ["Learner", "UpdateReport", "discounted_rewards"]
+__all__ = ["Learner", "UpdateReport", "discounted_rewards", "seen_planes"]
+
+_SEEN = {"graph": len(PLANES), "prefixrl": PLANES.index("fanout") + 1}
+"""How many of the planes, which begin with PrefixRL's four, a network sees that sees not all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,18 @@ class Learner:
 
     Args:
         config: The agent's settings.
-        planes: Observation planes, C.
+        planes: Observation planes, C; the network sees those that the settings choose.
         components: Cost components, K.
         seed: Seeds the weights.
+
+    Raises:
+        ConfigError: The device does not exist here, or cannot do what is asked for.
     """
 
     def __init__(self, config: DqnConfig, planes: int, components: int, seed: int) -> None:
         self.config = config
         self.device = device_named(config.device)
+        planes = self._planes = seen_planes(config, planes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.online = PrefixNetwork(planes, components, config.network)
@@ -81,7 +90,7 @@ class Learner:
         preferences: Float[np.ndarray, "b k"],
     ) -> Float[np.ndarray, "b a"]:
         """Give every move's scalarised value in learning units; illegal moves have one too."""
-        values = self._online_values(self._tensor(observations))
+        values = self._online_values(self._seen(observations))
         scores: np.ndarray = scalarise(by_action(values), self._tensor(preferences)).cpu().numpy()
         return scores
 
@@ -115,7 +124,7 @@ class Learner:
 
         self.online.train()
         taken = select(
-            by_action(self._online_values(self._tensor(sample.observations))), actions
+            by_action(self._online_values(self._seen(sample.observations))), actions
         )  # [B, K]
         missed = (taken - targets) * measured
         loss = functional.huber_loss(
@@ -142,7 +151,7 @@ class Learner:
     def _targets(
         self, sample: Sample, rewards: Tensor, discounts: Tensor, preferences: Tensor
     ) -> Float[Tensor, "b k"]:
-        observations = self._tensor(sample.next_observations)
+        observations = self._seen(sample.next_observations)
         return double_dqn_targets(
             rewards,
             discounts,
@@ -151,6 +160,9 @@ class Learner:
             next_legal=torch.as_tensor(sample.next_legal, device=self.device),
             preferences=preferences,
         )
+
+    def _seen(self, observations: Float[np.ndarray, "b c n n"]) -> Float[Tensor, "b p n n"]:
+        return self._tensor(observations[:, : self._planes])
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self.device)
@@ -164,6 +176,20 @@ class Learner:
             "target": module_arrays(self.target),
             "optimizer": optimizer_arrays(self.online, self.optimizer),
         }
+
+    def adopt(self, weights: Mapping[str, np.ndarray], updates: int) -> None:
+        """Take over the weights of another learner's network; the optimiser begins anew.
+
+        Args:
+            weights: The other online network's arrays by name.
+            updates: Gradient steps that it has learned in.
+
+        Raises:
+            CheckpointError: A tensor is missing, too many, or of another shape or type.
+        """
+        moments = fresh_moments(self.online) if updates else {}
+        state = {"online": weights, "target": weights, "optimizer": moments}
+        self.restore(state, updates)
 
     def restore(self, tensors: Mapping[str, Mapping[str, np.ndarray]], updates: int) -> None:
         """Take over what `state` gave.
@@ -181,6 +207,11 @@ class Learner:
             where="the optimiser",
         )
         self.updates = updates
+
+
+def seen_planes(config: DqnConfig, planes: int) -> int:
+    """Give how many of so many observation planes the network of these settings sees."""
+    return min(planes, _SEEN.get(config.planes, planes))
 
 
 def discounted_rewards(costs: Float[np.ndarray, "b s k"], gamma: float) -> Float[np.ndarray, "b k"]:

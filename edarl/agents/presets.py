@@ -93,6 +93,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             DqnConfig(
                 # Published (arXiv 2205.07000, sections III to V).
                 network=NETWORK_PRESETS["prefixrl"],
+                planes="prefixrl",
                 gamma=0.75,
                 steps=1,
                 learning_rate=4e-5,

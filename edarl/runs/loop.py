@@ -34,7 +34,17 @@ if TYPE_CHECKING:
     from edarl.agents.sharing import Experience, Memory, Policy
     from edarl.agents.task import Environments
 
-__all__ = ["Actor", "Batch", "Confirm", "Learner", "Progress", "environments", "objective_of"]
+__all__ = [
+    "Actor",
+    "Batch",
+    "Confirm",
+    "Learner",
+    "Progress",
+    "environments",
+    "in_p_modes",
+    "objective_of",
+    "p_modes",
+]
 
 _SPARE_REPLAY = 4
 """Rows of the replay of an actor, which never samples it."""
@@ -48,6 +58,18 @@ def objective_of(config: RunConfig) -> Objective | None:
     if config.objective == "prefixrl":
         return PrefixRLObjective(config.w_area, 1.0 - config.w_area)
     return None
+
+
+def p_modes(config: RunConfig) -> tuple[PMode, ...]:
+    """Give the p modes that an agent's designs may have, the same for all bits of a design."""
+    if config.problem().entry.operator != "carry":
+        return P_MODES[:1]
+    return P_MODES if config.p_mode == "best" else (config.p_mode,)
+
+
+def in_p_modes(config: RunConfig, evaluator: Evaluator) -> Evaluator:
+    """Give an evaluator that judges a graph by the best of the p modes it may have."""
+    return PooledPModes(evaluator) if len(p_modes(config)) > 1 else evaluator
 
 
 def environments(
@@ -66,9 +88,7 @@ def environments(
     """
     from edarl.envs import MOPrefixCircuitEnv
 
-    modes: tuple[PMode, ...] = P_MODES if config.p_mode == "best" else (config.p_mode,)
-    if config.problem().entry.operator != "carry":
-        modes = ("xor",)
+    modes = p_modes(config)
     make = partial(
         MOPrefixCircuitEnv,
         circuit=config.circuit,
@@ -80,9 +100,8 @@ def environments(
         max_steps=config.dqn.episode_steps,
     )
     if config.objective == "prefixrl":
-        evaluator = evaluator_of(frame.targets_ps)
-        both = PooledPModes(evaluator) if len(modes) > 1 else evaluator
-        return make(p_mode=modes[0], evaluator=both)
+        evaluator = in_p_modes(config, evaluator_of(frame.targets_ps))
+        return make(p_mode=modes[0], evaluator=evaluator)
     return [
         (target, make(p_mode=mode, evaluator=evaluator, target_ps=target))
         for target, evaluator in {each: evaluator_of((each,)) for each in frame.targets_ps}.items()
