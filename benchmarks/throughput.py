@@ -1,0 +1,257 @@
+"""How fast training is: the agent's loop with the own evaluator, and the same loop on ABC alone.
+
+The agent of preset `cpu16` trains on 16-bit adders of Nangate45. Each environment step evaluates
+one design at all targets of a frame. Both loops are the same code with the same settings and seeds;
+only the evaluator differs: flow `sized` of the own timer, and flows of ABC. What is reported:
+
+- environment steps per second, after the network has begun to learn;
+- shares of the evaluator, of inference (the networks asked), of the learner (sampling the replay,
+  gradient steps) and of the rest (environments, features, choosing);
+- what it would be were all but the evaluator free.
+
+Seconds are CPU seconds of the process and of its ABC processes, since other work on the machine
+stretches wall seconds; those are given beside. Steps that a cache answers count, their share is
+given. What a loop is measured on begins after `WARM_STEPS` steps, when the network learns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from common import arguments, load_named, print_table, write_json
+
+from edarl.agents import DqnAgent, task_info
+from edarl.agents.presets import PRESETS
+from edarl.envs import MOPrefixCircuitEnv
+from edarl.metrics import Evaluation
+from edarl.prefix.design import Design
+from edarl.runs.config import RunConfig, read_config
+from edarl.runs.problem import evaluator_spec, run_frame
+from edarl.synthesis.evaluator import Evaluator
+
+WIDTH = 16
+PRESET = "cpu16"
+TARGETS_PS = {
+    "tight": (235.0, 245.0, 260.0, 275.0),
+    "spread": (260.0, 275.0, 310.0, 340.0),
+}
+OWN = "sized"
+FLOWS = (OWN, "direct", "pinswap")
+STEPS = {OWN: 2000, "direct": 300, "pinswap": 300}
+WARM_STEPS = 150
+SEEDS = (0, 1, 2)
+PARTS = ("evaluator", "inference", "learner")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure every loop, print the table, write the figures."""
+    parser = arguments(__doc__ or "")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--targets", nargs="+", choices=TARGETS_PS, default=list(TARGETS_PS))
+    parser.add_argument("--flows", nargs="+", choices=FLOWS, default=list(FLOWS))
+    parser.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"default: {PRESET}")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings over the preset's"
+    )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV here")
+    options = parser.parse_args()
+    loops = []
+    for name in options.targets[: 1 if options.quick else None]:
+        for seed in SEEDS[: 1 if options.quick else None]:
+            for flow in options.flows:
+                steps = 60 if options.quick else STEPS[flow]
+                warm = 70 if options.quick else WARM_STEPS
+                config = _config(options.preset, options.set, TARGETS_PS[name], flow, seed)
+                loops.append({"targets": name, **measured(config, steps, warm)})
+                print_table(list(loops[-1]), [list(loops[-1].values())])
+    summary = _summary(loops)
+    print()
+    print_table(list(summary[0]), [list(row.values()) for row in summary])
+    dqn = _config(options.preset, options.set, TARGETS_PS["tight"], OWN, 0).dqn
+    figures: Row = {
+        "preset": options.preset,
+        "settings": dqn.model_dump(mode="json"),
+        "summary": summary,
+        "loops": loops,
+    }
+    write_json(options.json, figures)
+    if options.figures:
+        options.figures.mkdir(parents=True, exist_ok=True)
+        with (options.figures / "throughput.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(loops[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(loops)
+
+
+def _config(
+    preset: str, settings: Sequence[str], targets_ps: tuple[float, ...], flow: str, seed: int
+) -> RunConfig:
+    return read_config(
+        None,
+        [f"preset={preset!r}", *settings],
+        method="agent",
+        width=WIDTH,
+        library=str(load_named("nangate45").liberty_path),
+        driver_cell="BUF_X1",
+        load_ff=10.0,
+        flow=flow,
+        p_mode="xor",
+        targets_ps=targets_ps,
+        seed=seed,
+    )
+
+
+def measured(config: RunConfig, steps: int, warm_steps: int) -> Row:
+    """Train an agent, and give how long the steps after the first took and what they consist of.
+
+    Args:
+        config: The settings.
+        steps: Environment steps that are measured.
+        warm_steps: Environment steps before these.
+    """
+    watch = Stopwatch()
+    frame = run_frame(config.model_copy(update={"flow": OWN}))
+    evaluator = TimedEvaluator(evaluator_spec(config, frame.targets_ps).build(), watch)
+    environment = MOPrefixCircuitEnv(
+        circuit="adder",
+        width=config.width,
+        frame=frame,
+        p_mode="xor",
+        evaluator=evaluator,
+        target_ps="sample",
+        max_steps=config.dqn.episode_steps,
+    )
+    agent = DqnAgent(config.dqn, task_info(environment), config.seed)
+    learner = agent.learner
+    learner.scores = watch.timed("inference", learner.scores)  # type: ignore[method-assign]
+    learner.update = watch.timed("learner", learner.update)  # type: ignore[method-assign]
+    agent.replay.sample = watch.timed("learner", agent.replay.sample)  # type: ignore[method-assign]
+    agent.judge.fit = watch.timed("learner", agent.judge.fit)  # type: ignore[method-assign]
+    agent.learn(environment, steps=warm_steps)
+    before, children = agent.counters.cache_hits, children_seconds()
+    calls, updates = agent.calls, learner.updates
+    watch.clear()
+    wall, cpu = time.perf_counter(), time.process_time()
+    outcome = agent.learn(environment, steps=steps)
+    wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    abc_s = children_seconds() - children
+    evaluator.close()
+    evaluated = outcome.calls / len(frame.targets_ps)
+    hits = (agent.counters.cache_hits - before) / len(frame.targets_ps)
+    whole = cpu_s + abc_s
+    parts = {part: watch.cpu_s.get(part, 0.0) for part in PARTS}
+    parts["evaluator"] += abc_s
+    parts["rest"] = whole - sum(parts.values())
+    return {
+        "flow": config.flow,
+        "seed": config.seed,
+        "steps": outcome.steps,
+        "calls_per_step": round((agent.calls - calls) / outcome.steps, 3),
+        "cached": round(hits / (evaluated + hits), 3),
+        "steps_per_update": round(outcome.steps / max(1, learner.updates - updates), 2),
+        "steps_per_cpu_s": round(outcome.steps / whole, 1),
+        "steps_per_s": round(outcome.steps / wall_s, 1),
+        **{f"{part}_ms": round(1000 * spent / outcome.steps, 3) for part, spent in parts.items()},
+        **{f"{part}_share": round(spent / whole, 4) for part, spent in parts.items()},
+    }
+
+
+def _summary(loops: Sequence[Row]) -> list[Row]:
+    """Give means over the seeds, and how many times as fast the own loop is."""
+    rows = []
+    for name in dict.fromkeys(loop["targets"] for loop in loops):
+        of_flow = {
+            flow: [loop for loop in loops if (loop["targets"], loop["flow"]) == (name, flow)]
+            for flow in FLOWS
+        }
+        for flow, mine in of_flow.items():
+            if not mine:
+                continue
+            pairs = list(zip(of_flow[OWN], mine, strict=False))
+            ratios = [own["steps_per_cpu_s"] / one["steps_per_cpu_s"] for own, one in pairs]
+            row: Row = {"targets": name, "flow": flow, "seeds": len(mine)}
+            names = [key for key in mine[0] if key not in ("targets", "flow", "seed", "steps")]
+            row |= {key: statistics.mean(loop[key] for loop in mine) for key in names}
+            if ratios:
+                row |= {"own_is_faster": statistics.mean(ratios), "least": min(ratios)}
+            rows.append(row)
+    return rows
+
+
+class Stopwatch:
+    """CPU seconds of this process by part; a part inside another counts for itself alone."""
+
+    def __init__(self) -> None:
+        self.cpu_s: dict[str, float] = {}
+        self._inner: list[float] = []
+
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the function, with its time counted for a part."""
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self._inner.append(0.0)
+            begun = time.process_time()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                spent = time.process_time() - begun
+                self.cpu_s[part] = self.cpu_s.get(part, 0.0) + spent - self._inner.pop()
+                if self._inner:
+                    self._inner[-1] += spent
+
+        return counted
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.cpu_s.clear()
+
+
+class TimedEvaluator:
+    """An evaluator whose time is counted."""
+
+    def __init__(self, inner: Evaluator, watch: Stopwatch) -> None:
+        self.targets_ps = inner.targets_ps
+        self.close = inner.close
+        self._evaluate = watch.timed("evaluator", inner.evaluate)
+
+    def evaluate(self, designs: Sequence[Design]) -> list[Evaluation]:
+        """Evaluate designs, in the same order."""
+        found: list[Evaluation] = self._evaluate(designs)
+        return found
+
+
+def children_seconds() -> float:
+    """Give the CPU seconds of all processes that this one has begun and that still run."""
+    children: dict[int, list[int]] = {}
+    seconds: dict[int, float] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        process = int(folder.name)
+        children.setdefault(int(fields[1]), []).append(process)
+        seconds[process] = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    found, waiting = 0.0, list(children.get(os.getpid(), []))
+    while waiting:
+        process = waiting.pop()
+        found += seconds[process]
+        waiting += children.get(process, [])
+    return found
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
