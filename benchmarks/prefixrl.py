@@ -61,7 +61,7 @@ GRID = 24
 """Delays at which baselines and the best designs found are sized, evenly spread in the box."""
 FASTEST_PS = {32: 275.0, 64: 335.0}
 """Where the grid begins."""
-CALLS = 600
+CALLS = 300
 """Evaluation calls of each search."""
 FINISHERS = 3
 """How many of the best designs of each search are sized at every delay of the grid."""
