@@ -51,7 +51,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             ),
         ),
         "gpu32": Preset(
-            "adders of 32 bits; a GPU with 8 GB and Ray workers on 8 to 16 cores",
+            "adders of 32 bits; made for a GPU and Ray workers on 8 to 16 cores",
             DqnConfig(
                 network=NetworkConfig(blocks=8, channels=64),
                 batch_size=256,
@@ -70,9 +70,9 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             ),
         ),
         "gpu64": Preset(
-            "adders of 64 bits; a GPU with 24 GB and Ray workers on 16 cores",
+            "adders of 64 bits, the network of gpu32; made for a GPU and as many cores as there are",
             DqnConfig(
-                network=NetworkConfig(blocks=12, channels=96),
+                network=NetworkConfig(blocks=8, channels=64),
                 batch_size=256,
                 learning_rate=3e-4,
                 update_every=4,
@@ -89,7 +89,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             ),
         ),
         "prefixrl": Preset(
-            "PrefixRL as published; a large GPU, days and hundreds of cores at its own scale",
+            "PrefixRL as published; at its own scale a large GPU, days, and hundreds of cores",
             DqnConfig(
                 # Published (arXiv 2205.07000, sections III to V).
                 network=NETWORK_PRESETS["prefixrl"],
