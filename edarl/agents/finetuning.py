@@ -49,4 +49,5 @@ def adopt_weights(agent: DqnAgent, path: Path) -> None:
             "choose the settings that they were trained with"
         )
     agent.learner.adopt(trained.arrays["online"], trained.updates)
-    agent.judge.restore({"judge": trained.arrays["judge"]}, trained.fits)
+    if "judge" in trained.arrays:
+        agent.judge.restore({"judge": trained.arrays["judge"]}, trained.fits)

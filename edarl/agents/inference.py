@@ -24,7 +24,6 @@ from edarl.agents.chooser import Chooser, Proposals
 from edarl.agents.config import DqnConfig
 from edarl.agents.judge import Judge
 from edarl.agents.learner import Learner
-from edarl.agents.physics import FEATURES
 from edarl.agents.saving import listed, read_config
 from edarl.agents.task import Situation, TaskInfo
 from edarl.agents.weights import load_arrays
@@ -36,6 +35,7 @@ from edarl.objectives.reward import AreaAtTargets, Objective, PrefixRLObjective
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.synthesis.evaluator import Evaluator
+from edarl.synthesis.timing.features import Physics
 
 __all__ = [
     "Judgement",
@@ -48,7 +48,8 @@ __all__ = [
 ]
 
 _FILES = ("online", "judge")
-"""What a policy needs of an agent's checkpoint; replay and optimisers stay where they are."""
+"""What a policy needs of an agent's checkpoint; replay and optimisers stay where they are. An agent
+that saw graphs alone has no judge."""
 
 _BEST_DELAY = "best_delay"
 _PREFIXRL = PrefixRLObjective().names
@@ -103,7 +104,7 @@ class TrainedPolicy:
             raise CheckpointError(
                 f"the manifest's `state` is not usable: {listed(error)}"
             ) from error
-        if set(checkpoint.tensors) != set(_FILES):
+        if not {"online"} <= checkpoint.tensors.keys() <= set(_FILES):
             raise CheckpointError(
                 f"the policy {path} should hold the files {', '.join(_FILES)}, "
                 f"actual: {', '.join(sorted(checkpoint.tensors)) or 'none'}"
@@ -145,33 +146,31 @@ class TrainedPolicy:
         """How many delay targets a frame for it has; None where its costs know no targets."""
         return None if self.components == _PREFIXRL else len(self.components) - 1
 
-    def on(self, frame: Frame, objective: Objective | None = None) -> Chooser:
+    def on(
+        self, frame: Frame, objective: Objective | None = None, *, physics: Physics | None = None
+    ) -> Chooser:
         """Give the policy on a problem, which may be of any width, circuit and library.
 
         Args:
             frame: The problem's targets and scales; as many targets as `targets` says.
             objective: How costs are weighed; None takes areas at the frame's targets, or PrefixRL's
                 weights where the policy knows area and delay alone.
+            physics: Reads designs of the problem's circuit in its library; needed by policies that
+                saw the timer's figures in training.
 
         Raises:
             CheckpointError: The arrays do not fit the settings or this release's planes.
             ConfigError: The frame has another number of targets.
         """
         objective = objective or self._objective(frame)
-        info = TaskInfo(frame.circuit, _p_modes(frame.circuit), objective)
+        info = TaskInfo(frame.circuit, _p_modes(frame.circuit), objective, physics=physics)
         config = self.config.model_copy(update={"device": "cpu"})
         learner = Learner(config, info.planes, info.components, seed=0)
         load_arrays(learner.online, self.arrays["online"], where="the policy's network")
         learner.updates = self.updates
-        own = Judge(
-            len(FEATURES),
-            info.components,
-            members=config.judge_members,
-            hidden=config.judge_hidden,
-            learning_rate=config.judge_learning_rate,
-            seed=0,
-        )
-        own.restore({"judge": self.arrays["judge"]}, self.fits)
+        own = Judge(config, info, seed=0)
+        if "judge" in self.arrays:
+            own.restore({"judge": self.arrays["judge"]}, self.fits)
         return Chooser(config, info, learner, own)
 
     def unfamiliar(self, frame: Frame, target_ps: float) -> tuple[str, ...]:
@@ -354,7 +353,6 @@ def _situation(info: TaskInfo, design: Design, target_ps: float | None) -> Situa
     """Give where a walk on paper stands: all that can be seen, and no costs."""
     return Situation(
         design=design,
-        observation=info.observe(design.graph, target_ps),
         legal=legal_actions(design.graph),
         costs=np.full(info.components, np.nan),
         evaluation=Evaluation(design.digest, "", Constraint("", 0.0), ()),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edarl.agents.physics import physics_features
 from edarl.agents.sharing import Experience
 from edarl.envs.encoding import move_to_action
 from edarl.metrics import Evaluation
@@ -78,7 +77,6 @@ class Onlooker:
             evaluation,
             action=action,
             truncated=action is not None,
-            features=physics_features(design),
         )
 
     def _origin(self, design: Design) -> tuple[Design, int] | None:

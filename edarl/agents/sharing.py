@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from edarl.agents.progress import Counters
 from edarl.agents.task import Situation, TaskInfo
@@ -53,8 +52,8 @@ class Experience:
         action: The move's index, None where there was none.
         terminated: Whether the state reached is terminal.
         truncated: Whether the episode's time is up.
-        features: [S] the judge's features of the design; None where the design is not new.
         barred: A design that could not be evaluated, if that is what was met.
+        walker: Whose step it was, where an agent walks several episodes at once.
     """
 
     kind: Kind
@@ -65,8 +64,8 @@ class Experience:
     action: int | None = None
     terminated: bool = False
     truncated: bool = False
-    features: Float[np.ndarray, " s"] | None = None
     barred: Design | None = None
+    walker: int = 0
 
     @classmethod
     def of(
@@ -74,10 +73,10 @@ class Experience:
         situation: Situation,
         kind: Kind,
         *,
+        walker: int = 0,
         action: int | None = None,
         terminated: bool = False,
         truncated: bool = False,
-        features: Float[np.ndarray, " s"] | None = None,
         barred: Design | None = None,
     ) -> Experience:
         """Give what was met where an episode stands now."""
@@ -89,8 +88,8 @@ class Experience:
             action=action,
             terminated=terminated,
             truncated=truncated,
-            features=features,
             barred=barred,
+            walker=walker,
         )
 
     @classmethod
@@ -99,14 +98,12 @@ class Experience:
         return cls("unusable", start, target_ps, None, calls=calls, barred=start)
 
     def situation(self, info: TaskInfo) -> Situation:
-        """Give the situation that the step led to, with planes, mask and costs."""
+        """Give the situation that the step led to, with mask and costs."""
         assert self.evaluation is not None, "an unusable start leads nowhere"
-        graph = self.design.graph
         return Situation(
             design=self.design,
-            observation=info.observe(graph, self.target_ps),
-            legal=legal_actions(graph),
-            costs=info.measured(info.objective.costs(self.evaluation), self.evaluation),
+            legal=legal_actions(self.design.graph),
+            costs=info.costs(self.evaluation, self.target_ps),
             evaluation=self.evaluation,
             target_ps=self.target_ps,
             failed=self.barred is not None,
@@ -138,7 +135,7 @@ class Memory:
 
     Attributes:
         designs: The archive's designs.
-        arrays: Their costs and features.
+        arrays: Their points and features.
         barred: Designs that could not be evaluated.
         counters: What has been counted.
         known: Designs from elsewhere that episodes start at.

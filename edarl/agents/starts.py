@@ -93,14 +93,13 @@ class Starts:
             rng: Where the randomness comes from.
         """
         config = self._config
-        weights = self._info.weights(target_ps)
         usable = [*self.structures, *(each for each in self.known if each not in unusable)]
-        fresh = [start for start in usable if not archive.measured(start, weights)]
+        fresh = [start for start in usable if not archive.measured(start, target_ps)]
         starts = [start for start in fresh or usable if start.p_mode in p_modes]
         if not fresh and rng.random() < config.start_archive:
             population = [
                 design
-                for design, _ in archive.best(weights, config.population)
+                for design, _ in archive.best(target_ps, config.population)
                 if design.p_mode in p_modes
             ]
             if population and config.dreams:

@@ -64,7 +64,8 @@ def physics_planes(
     planes[_INVERTERS] /= _MOST_INVERTERS
     to_target /= 1.0 + np.abs(to_target)
     np.clip(planes[_SLACK], 0.0, 1.0, out=planes[_SLACK])
-    return np.minimum(planes, np.float32(1.0), out=planes)
+    np.minimum(planes, np.float32(1.0), out=planes)
+    return planes
 
 
 class Encoder:

@@ -11,7 +11,8 @@ from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.prefix.design import PMode
 from edarl.runs.beginning import Aim, WarmStart, give_known_starts, give_weights
-from edarl.runs.loop import Learner, environments, in_p_modes, objective_of
+from edarl.runs.loop import Learner, environments, in_p_modes, objective_of, shown
+from edarl.runs.problem import physics_of
 from edarl.synthesis.evaluator import Evaluator
 
 if TYPE_CHECKING:
@@ -64,16 +65,19 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
 
         try:
             policy = train_maskable_ppo(
-                lambda: PrefixCircuitEnv(
-                    circuit=config.circuit,
-                    width=config.width,
-                    carry_in=config.carry_in,
-                    carry_out=config.carry_out,
-                    frame=frame,
-                    objective=objective_of(config),
-                    p_mode=mode,
-                    evaluator=evaluator,
-                    target_ps="sample" if config.objective == "area_at_targets" else None,
+                lambda: shown(
+                    PrefixCircuitEnv(
+                        circuit=config.circuit,
+                        width=config.width,
+                        carry_in=config.carry_in,
+                        carry_out=config.carry_out,
+                        frame=frame,
+                        objective=objective_of(config),
+                        p_mode=mode,
+                        evaluator=evaluator,
+                        target_ps="sample" if config.objective == "area_at_targets" else None,
+                    ),
+                    physics_of(run.library, run.constraint, run.circuit),
                 ),
                 budget_calls=left,
                 seed=config.seed,

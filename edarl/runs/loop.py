@@ -24,15 +24,18 @@ from edarl.objectives.reward import Objective, PrefixRLObjective
 from edarl.prefix.design import P_MODES, Design, PMode
 from edarl.prefix.graph import PrefixGraph
 from edarl.runs.config import RunConfig
-from edarl.runs.problem import evaluator_spec
+from edarl.runs.problem import evaluator_spec, physics_of
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.evaluator import Evaluator
 from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
 if TYPE_CHECKING:
+    import gymnasium as gym
+
     from edarl.agents import DqnAgent, TaskInfo
     from edarl.agents.sharing import Experience, Memory, Policy
     from edarl.agents.task import Environments
+    from edarl.synthesis.timing.features import Physics
 
 __all__ = [
     "Actor",
@@ -44,6 +47,7 @@ __all__ = [
     "in_p_modes",
     "objective_of",
     "p_modes",
+    "shown",
 ]
 
 _SPARE_REPLAY = 4
@@ -72,6 +76,13 @@ def in_p_modes(config: RunConfig, evaluator: Evaluator) -> Evaluator:
     return PooledPModes(evaluator) if len(p_modes(config)) > 1 else evaluator
 
 
+def shown(env: gym.Env[Any, Any], physics: Physics | None) -> gym.Env[Any, Any]:
+    """Give an environment that shows the timer's figures too, where there are any."""
+    from edarl.envs import PhysicsObservation
+
+    return env if physics is None else PhysicsObservation(env, physics)
+
+
 def environments(
     config: RunConfig, frame: Frame, evaluator_of: Callable[[tuple[float, ...]], Evaluator]
 ) -> Environments:
@@ -89,7 +100,7 @@ def environments(
     from edarl.envs import MOPrefixCircuitEnv
 
     modes = p_modes(config)
-    make = partial(
+    plain = partial(
         MOPrefixCircuitEnv,
         circuit=config.circuit,
         width=config.width,
@@ -99,6 +110,11 @@ def environments(
         objective=objective_of(config),
         max_steps=config.dqn.episode_steps,
     )
+    physics = physics_of(*evaluator_spec(config, frame.targets_ps).load(), config.problem())
+
+    def make(**settings: Any) -> gym.Env[Any, Any]:  # the environment's own
+        return shown(plain(**settings), physics)
+
     if config.objective == "prefixrl":
         evaluator = in_p_modes(config, evaluator_of(frame.targets_ps))
         return make(p_mode=modes[0], evaluator=evaluator)
@@ -219,7 +235,7 @@ class Actor:
         outcome = agent.learn(
             self._environments, budget_calls=lump_calls, on_experience=met.append, study=False
         )
-        agent.episode = None
+        agent.break_off()
         batch.calls, batch.price = outcome.calls, agent.counters.price
         batch.stopped_by = outcome.stopped_by
         batch.evaluator_s = sum(each.elapsed_s for each in self._evaluators) - spent_before
@@ -268,14 +284,14 @@ class Learner:
             IllegalMoveError: A move's mask forbids it; nothing can be learned from that.
         """
         scalars: dict[str, float] = {}
-        graph: PrefixGraph | None = None
+        graphs: dict[int, PrefixGraph] = {}
         for experience in met:
             if experience.action is not None:
-                _check_move(graph, experience.action, self.agent.info.width)
+                _check_move(graphs.get(experience.walker), experience.action, self.agent.info.width)
             report = self.agent.take(experience)
             if report is not None:
                 scalars |= report.scalars
-                graph = experience.design.graph
+                graphs[experience.walker] = experience.design.graph
         return Progress(self.agent.counters.step, self.agent.learner.updates, scalars)
 
     def policy(self) -> Policy:

@@ -28,6 +28,7 @@ from edarl.prefix.structures import structure
 from edarl.runs.directory import machine_name, versions
 from edarl.runs.guided import needing_torch
 from edarl.runs.policy_search import Asked, Visited, policy_search
+from edarl.runs.problem import physics_of
 from edarl.runs.results import RunProgress
 from edarl.search import Progress, SearchProblem
 from edarl.search.problem import Foreteller
@@ -191,7 +192,7 @@ def roll_out(
             targets=agent.policy.targets or 2,
         )
         setup_calls += frame.calls
-        chooser = agent.policy.on(frame)
+        chooser = agent.policy.on(frame, physics=physics_of(library, constraint, circuit))
         notes += agent.policy.unfamiliar(frame, target)
     regular = regular_designs(circuit)
     evaluator = config.spec((target,)).build()

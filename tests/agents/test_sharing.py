@@ -28,7 +28,7 @@ def walked(steps: int, seed: int = 3) -> tuple[DqnAgent, list[Experience]]:
 
 def test_a_walk_without_study_learns_nothing() -> None:
     walker, met = walked(40)
-    assert walker.learner.updates == walker.judge.fits == 0
+    assert walker.learner.updates == 0
     assert sum(entry.kind == "move" for entry in met) == walker.counters.step == 40
 
 
@@ -44,7 +44,6 @@ def test_another_agent_learns_from_what_a_walker_met() -> None:
         for name, array in mine.state().items():
             np.testing.assert_array_equal(array, theirs[name])
     assert learner.learner.updates == (40 - SMALL.warmup_steps) // SMALL.update_every + 1
-    assert learner.judge.fits > 0
 
 
 def test_an_agent_that_learns_alone_is_its_own_walker_and_learner() -> None:
@@ -64,10 +63,9 @@ def test_experience_gives_back_the_situation_that_the_environment_showed() -> No
     env = make()
     info = task_info(env)
     design = info.design(env.reset(options={"graph": "sklansky"})[1]["graph"], "xor")
-    observation, reset_info = env.reset(options={"graph": "sklansky"})
+    _, reset_info = env.reset(options={"graph": "sklansky"})
     experience = Experience("begin", design, None, reset_info["evaluation"])
     situation = experience.situation(info)
-    np.testing.assert_array_equal(situation.observation, observation.reshape(info.planes, 5, 5))
     np.testing.assert_array_equal(situation.legal, reset_info["action_mask"])
     np.testing.assert_array_equal(situation.costs, reset_info["costs"])
 
