@@ -24,7 +24,7 @@ from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.timing.evaluator import FastEvaluator
 from edarl.synthesis.timing.features import FEATURE_NAMES, Physics
 
-__all__ = ["measured", "train"]
+__all__ = ["measured", "stretched", "train", "with_constraint"]
 
 LIBRARIES = ("nangate45", "sky130", "sky130hd")
 WIDTHS = (8, 12, 16, 24, 32)
@@ -57,7 +57,9 @@ def train(out: Path, folder: Path, *, quick: bool) -> dict[str, Any]:
     examples = Examples.joined([_examples(one) for one in found])
     first = lessons[0].problem
     foreteller = EnsembleForeteller(
-        Physics(*_library(first.library), Circuit("adder", first.width)), first.target_ps, seed=SEED
+        Physics(*with_constraint(first.library), Circuit("adder", first.width)),
+        first.target_ps,
+        seed=SEED,
     )
     error = foreteller.pretrain(examples, steps=60 if quick else STEPS)
     calls = sum(one["calls"] for one in found)
@@ -75,7 +77,9 @@ def train(out: Path, folder: Path, *, quick: bool) -> dict[str, Any]:
         calls=calls,
         seed=SEED,
         about={
-            "circuits": "adders of " + ", ".join(str(width) for width in _widths(lessons)) + " bits",
+            "circuits": "adders of "
+            + ", ".join(str(width) for width in _widths(lessons))
+            + " bits",
             "libraries": ", ".join(dict.fromkeys(lesson.problem.library for lesson in lessons)),
             "flow": "sized",
             "method": (
@@ -97,8 +101,8 @@ def measured(model: Path, *, quick: bool) -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     for name, width, factor in UNSEEN[: 1 if quick else None]:
-        library, constraint = _library(name)
-        target = _stretched(library, constraint, width, factor)
+        library, constraint = with_constraint(name)
+        target = stretched(library, constraint, width, factor)
         for kind in _MODELS:
             savings = [
                 _saving(model, kind, library, constraint, width, target, seed, quick=quick)
@@ -157,16 +161,16 @@ def _lessons(*, quick: bool) -> list[Taught]:
     """Give the searches that the model learns from."""
     lessons = []
     for name in LIBRARIES[: 1 if quick else None]:
-        library, constraint = _library(name)
+        library, constraint = with_constraint(name)
         for width in WIDTHS[: 1 if quick else None]:
             for factor in STRETCH[: 2 if quick else None]:
-                target = _stretched(library, constraint, width, factor)
+                target = stretched(library, constraint, width, factor)
                 calls = 40 if quick else CALLS
                 lessons.append(Taught(Problem(width, target, name), SEED, calls))
     return lessons
 
 
-def _library(name: str) -> tuple[CellLibrary, Constraint]:
+def with_constraint(name: str) -> tuple[CellLibrary, Constraint]:
     """Give a library with the constraint that the lessons use."""
     library = load_named(name)
     if name == "nangate45":
@@ -174,7 +178,7 @@ def _library(name: str) -> tuple[CellLibrary, Constraint]:
     return library, library.constraint()
 
 
-def _stretched(library: CellLibrary, constraint: Constraint, width: int, factor: float) -> float:
+def stretched(library: CellLibrary, constraint: Constraint, width: int, factor: float) -> float:
     """Give a multiple of the delay of the fastest regular structure, in whole picoseconds."""
     evaluator = FastEvaluator(library, constraint, flow="sized-quick", targets_ps=(1.0,))
     found = evaluator.evaluate(regular_designs(Circuit("adder", width)))

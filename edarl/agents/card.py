@@ -28,7 +28,7 @@ _LIMITS = {
     ),
     "value": (
         "It ranks neighbours of good designs. How large a foretold cost is means little elsewhere.",
-        "Frozen it is much weaker than while it learns on from what is evaluated.",
+        "Frozen it saves less than while it learns on from what is evaluated.",
     ),
 }
 _LIMITS_OF_ALL = (
@@ -38,8 +38,7 @@ _LIMITS_OF_ALL = (
 
 _LICENCE = (
     "Weights are edarl's, Apache-2.0 as the package. They hold numbers that were learnt from areas "
-    "and delays; no cell, netlist or table of any library is in them. NOTICE names where the "
-    "libraries come from."
+    "and delays; no cell, netlist or table of any library is in them."
 )
 
 

@@ -31,9 +31,9 @@ _VISITED = 8
 """Best designs of the population that the policy proposes moves from."""
 
 _EACH = 3
-_WALKED_FROM = 3
-_WALKS = 4
-_WALK_STEPS = 12
+_WALKED_FROM = 2
+_WALKS = 2
+_WALK_STEPS = 8
 _WALK_TEMPERATURE = 1.0
 
 
