@@ -37,6 +37,7 @@ def adopt_weights(agent: DqnAgent, path: Path) -> None:
         for name, expected, actual in (
             ("planes", seen_planes(mine, agent.info.planes), seen_planes(theirs, shape.planes)),
             ("cost components", agent.info.components, shape.components),
+            ("last component", agent.info.objective.names[-1], trained.components[-1]),
             ("network", mine.network, theirs.network),
             ("judge members", mine.judge_members, theirs.judge_members),
             ("judge units", mine.judge_hidden, theirs.judge_hidden),

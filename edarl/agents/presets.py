@@ -70,7 +70,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             ),
         ),
         "gpu64": Preset(
-            "adders of 64 bits, the network of gpu32; made for a GPU and as many cores as there are",
+            "adders of 64 bits, with the network of gpu32; made for a GPU and 16 or more cores",
             DqnConfig(
                 network=NetworkConfig(blocks=8, channels=64),
                 batch_size=256,

@@ -50,6 +50,9 @@ __all__ = [
     "shown",
 ]
 
+_WITHOUT_PHYSICS = "prefixrl"
+"""The choice of planes of an agent that is shown nothing of the timer, and has no judge."""
+
 _SPARE_REPLAY = 4
 """Rows of the replay of an actor, which never samples it."""
 
@@ -110,7 +113,9 @@ def environments(
         objective=objective_of(config),
         max_steps=config.dqn.episode_steps,
     )
-    physics = physics_of(*evaluator_spec(config, frame.targets_ps).load(), config.problem())
+    physics = None
+    if config.dqn.planes != _WITHOUT_PHYSICS:
+        physics = physics_of(*evaluator_spec(config, frame.targets_ps).load(), config.problem())
 
     def make(**settings: Any) -> gym.Env[Any, Any]:  # the environment's own
         return shown(plain(**settings), physics)
