@@ -19,23 +19,35 @@ from edarl.agents import EnsembleForeteller
 from edarl.hdl.verilog import mapped_verilog
 from edarl.metrics import Evaluation
 from edarl.objectives.iso_delay import iso_delay_cost, overrun_area
+from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.prefix.structures import REGULAR, structure
 from edarl.search import Guided, GuidedOptions, Progress, SearchProblem, run_search
 from edarl.search.joint import JointAnnealing, JointOptions
+from edarl.store.known import known_designs, known_store
 from edarl.synthesis.abc import AbcSession
 from edarl.synthesis.abc_evaluator import AbcEvaluator
 from edarl.synthesis.cache import CachedEvaluator
 from edarl.synthesis.confirm import emit_netlist
 from edarl.synthesis.timing.features import Physics
 
-__all__ = ["Drawn", "GuidedJob", "JointJob", "RegularJob", "drawings", "regular_designs"]
+__all__ = [
+    "Drawn",
+    "GuidedJob",
+    "JointJob",
+    "RegularJob",
+    "drawings",
+    "known_drawings",
+    "regular_designs",
+]
 
 ROUNDS = 60
 """Rounds of a joint annealing."""
 SECOND_LOOK = 12
 """How many of the best designs of a guided search are sized in all other flows."""
+MOST_KNOWN = 200
+"""How many designs of the store that comes with edarl are taken."""
 KEPT = 4
 """How many netlists a guided search emits."""
 
@@ -69,6 +81,14 @@ def drawings(paths: Iterable[Path], width: int) -> tuple[Drawn, ...]:
                     for bits in (given,) if given else ("0", every):
                         found[text, bits] = None
     return tuple(found)
+
+
+def known_drawings(width: int) -> tuple[Drawn, ...]:
+    """Give the designs of a width in the store that comes with edarl."""
+    circuit = Circuit("adder", width)
+    with known_store() as store:
+        designs = known_designs(store, circuit, MOST_KNOWN)
+    return tuple((design.graph.text, f"{design.or_bits:x}") for design in designs)
 
 
 def _designs(setting: Setting, starts: Sequence[Drawn]) -> tuple[Design, ...]:
@@ -174,6 +194,7 @@ class JointJob:
                     "verilog": mapped_verilog(found.netlist),
                 }
             ],
+            "starts": len(problem.starts),
             "changes": options.rounds * options.steps * options.walkers,
             "cpu_s": time.process_time() - begun,
         }
@@ -255,6 +276,7 @@ class GuidedJob:
                 )
         return {
             "netlists": netlists,
+            "starts": len(problem.starts),
             "calls": outcome.progress.calls + sum(evaluation.calls for evaluation in looked),
             "elapsed_s": time.perf_counter() - begun,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -122,7 +123,9 @@ def _sta(library: Any, constraint: Constraint | None, texts: list[str]) -> list[
 
 
 def _path(job: _Job, folder: Path) -> Path:
-    name = hashlib.sha256(repr(job).encode()).hexdigest()[:24]
+    """Name a job's file by all but its starts: a search is not repeated when more is known."""
+    named = job if not hasattr(job, "starts") else dataclasses.replace(job, starts=())
+    name = hashlib.sha256(repr(named).encode()).hexdigest()[:24]
     return folder / f"{type(job).__name__}-{name}.json"
 
 

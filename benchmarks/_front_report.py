@@ -174,13 +174,15 @@ def _stock(setting: Setting, netlists: Sequence[Row], rows: Sequence[Row]) -> Ro
         return None
     regular = [e for e in loaded if e["source"] == "regular"]
     mine = [e for e in loaded if e["source"] in OURS]
-    compared = []
+    compared: list[Row] = []
     for row in rows:
         meeting = [e for e in regular if e["delay_ps"] <= TOLERANCE * row["delay_ps"]]
         if not meeting:
             continue
         best = min(meeting, key=lambda e: (e["area_um2"], e["stock_delay_ps"]))
         delay = best["stock_delay_ps"]
+        if compared and compared[-1]["stock_delay_ps"] == delay:
+            continue  # the same netlist serves the looser delay
         [base] = areas_at([Dot(e["stock_delay_ps"], e["area_um2"]) for e in regular], [delay])
         [area] = areas_at([Dot(e["stock_delay_ps"], e["area_um2"]) for e in mine], [delay])
         compared.append(
@@ -230,6 +232,7 @@ def _costs(costs: Sequence[Row]) -> dict[str, Row]:
         for name in ("calls", "changes", "scripts", "failures", "cpu_s", "elapsed_s"):
             if name in entry:
                 mine[name] = mine.get(name, 0) + entry[name]
+        mine["starts"] = max(mine.get("starts", 0), entry.get("starts", 0))
     return total
 
 

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _front_jobs import GuidedJob, JointJob, RegularJob, drawings
+from _front_jobs import Drawn, GuidedJob, JointJob, RegularJob, drawings, known_drawings
 from _front_kept import confirm, finished, joint_netlists, kept
 from _front_page import write_figures
 from _front_report import report
@@ -60,6 +60,9 @@ def main() -> None:
         default=[RESULTS / "joint.csv", RESULTS / "flow_free_nodes.csv"],
     )  # fmt: skip
     parser.add_argument(
+        "--known", action="store_true", help="begin from the designs that come with edarl too"
+    )
+    parser.add_argument(
         "--joint", type=Path, metavar="DIR", help="what joint.py --resume has kept; counts as ours"
     )
     parser.add_argument(
@@ -84,7 +87,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.resume or Path(scratch)
         for setting in settings:
-            jobs = _jobs(setting, options.starts, quick=options.quick)
+            starts = drawings(options.starts, setting.width)
+            if options.known:
+                starts = tuple(dict.fromkeys((*starts, *known_drawings(setting.width))))
+            jobs = _jobs(setting, starts, quick=options.quick)
             if options.finished:
                 jobs = [(source, job) for source, job in jobs if finished(job, folder)]
             done = []
@@ -104,9 +110,8 @@ def main() -> None:
         write_figures(options.figures, found, figures)
 
 
-def _jobs(setting: Setting, starts: list[Path], *, quick: bool) -> list[tuple[str, Job]]:
+def _jobs(setting: Setting, known: tuple[Drawn, ...], *, quick: bool) -> list[tuple[str, Job]]:
     """Give all jobs of a setting, each with the name of its netlists' source."""
-    known = drawings(starts, setting.width)
     tight, delays = setting.tight_ps, setting.delays_ps
     share = 1.0 if setting.library == "nangate45" else OTHER_LIBRARIES_SHARE
     steps = round(STEPS[setting.width] * share)
