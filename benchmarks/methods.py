@@ -4,7 +4,7 @@ Adders on Nangate45 in flow `sized`, at four targets, every method run exactly a
 with its defaults, which come from tuning on other seeds. Parts:
 
 - ``methods``: agent, guided search, stock agent, annealing, evolution, greedy, random.
-- ``ablations``: the agent with one of its parts left out, at 16 bits.
+- ``ablations``: the agent with one of its parts left out or changed, at 16 bits, half the calls.
 
 *Gain*: the hypervolume that a run's points add to that of the nine regular structures in both p
 modes (sized at every listed delay), as a share of what their ideal corner would add, in the box of
@@ -45,9 +45,12 @@ METHODS: dict[str, Method] = {
 TAUGHT = "guided search, pre-trained"
 LESSON = Lesson(width=24, seed=200, calls=1000)
 ABLATIONS: dict[str, tuple[str, ...]] = {
-    "agent without judge": ("dqn.candidates=0", "dqn.dreams=0"),
-    "agent without dreams": ("dqn.dreams=0",),
+    "agent, graph planes alone": ("dqn.planes='graph'",),
+    "agent, no dreams": ("dqn.dreams=0",),
+    "agent, no judge": ("dqn.dreams=0", "dqn.candidates=0", "dqn.judge_steps=0"),
+    "agent, walks of 8 moves": ("dqn.episode_steps=8",),
 }
+ABLATION_CALLS = 1000
 
 
 def main() -> None:
@@ -102,7 +105,8 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Compared]
             jobs += [Compared(TAUGHT, "guided", width, seed, calls, (), lesson) for seed in seeds]
     if "ablations" in parts and WIDTHS[0] in widths:
         for name, settings in ABLATIONS.items():
-            jobs += [Compared(name, "agent", WIDTHS[0], seed, calls, settings) for seed in seeds]
+            fewer = min(calls, ABLATION_CALLS)
+            jobs += [Compared(name, "agent", WIDTHS[0], seed, fewer, settings) for seed in seeds]
     return jobs
 
 

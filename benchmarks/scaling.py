@@ -52,13 +52,14 @@ TARGET_PS = {8: 220.0, 16: 290.0}
 FLOWS = ("sized-quick", "sized")
 FRESH = 2048
 """Designs per row of the first part."""
-RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "agent, sized": (1000, ("method=agent", "flow=sized")),
-    "guided, sized": (1000, ("method=guided", "flow=sized", "guided.batch=8")),
-    "guided, pinswap": (600, ("method=guided", "flow=pinswap", "guided.batch=8")),
+RUNS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "agent, sized": (16, 500, ("method=agent", "flow=sized")),
+    "guided, sized": (16, 500, ("method=guided", "flow=sized", "guided.batch=8")),
+    "guided, pinswap": (16, 500, ("method=guided", "flow=pinswap", "guided.batch=8")),
+    "guided, remap": (64, 200, ("method=guided", "flow=remap", "guided.batch=8")),
 }
-"""By name: calls and settings of the runs of the second part."""
-SEEDS = (0, 1)
+"""By name: bits, calls and settings of the runs of the second part."""
+SEEDS = (0,)
 STORE_BYTES = 100 << 20
 
 Row = dict[str, Any]
@@ -260,12 +261,12 @@ def _row(
 def run_rows(library: str, *, quick: bool) -> list[Make]:
     """Give the measurements of the second part: runs in one process and on every cluster."""
     makers: list[Make] = []
-    for run, (calls, settings) in RUNS.items():
-        for seed in SEEDS[: 1 if quick else None]:
+    for run, (width, calls, settings) in RUNS.items():
+        for seed in SEEDS:
             config = read_config(
                 None,
                 settings,
-                width=8 if quick else 16,
+                width=8 if quick else width,
                 library=library,
                 budget_calls=100 if quick else calls,
                 seed=seed,
