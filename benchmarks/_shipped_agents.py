@@ -21,9 +21,10 @@ from edarl.runs.rollouts import Mode, RolloutConfig, roll_out
 
 __all__ = ["Plan", "plans", "train"]
 
-LIBRARIES = ("nangate45", "sky130")
-CALLS = {8: 1500, 16: 3000}
-"""Evaluation calls of a training, by width."""
+CALLS = 1500
+"""Evaluation calls of a training."""
+PLANS = ((8, "nangate45"), (16, "sky130"), (16, "nangate45"), (8, "sky130"))
+"""Widths and libraries."""
 SEED = 0
 WIDER = 32
 STRETCH = 1.12
@@ -60,10 +61,8 @@ class Plan:
 
 
 def plans(*, quick: bool) -> list[Plan]:
-    """Give the trainings, those that take long last."""
-    if quick:
-        return [Plan(8, LIBRARIES[1], 60)]
-    return [Plan(width, name, calls) for width, calls in CALLS.items() for name in LIBRARIES]
+    """Give the trainings."""
+    return [Plan(8, "sky130", 60)] if quick else [Plan(*each, CALLS) for each in PLANS]
 
 
 def train(plan: Plan, out: Path, folder: Path, *, quick: bool) -> dict[str, Any]:
