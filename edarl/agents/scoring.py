@@ -143,7 +143,7 @@ def weighted(
     return np.where(np.isnan(total), np.inf, total)
 
 
-def _known(curve: Float[np.ndarray, "p 3"]) -> Curve:
+def _known(curve: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "q 3"]:
     """Give a curve without the rows that only fill it up."""
     return np.ascontiguousarray(curve[~np.isnan(curve[:, 2])])
 
