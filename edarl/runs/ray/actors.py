@@ -155,11 +155,14 @@ def remote_classes(ray: Any, *, device: str) -> RemoteClasses:
 
     Args:
         ray: The module.
-        device: The torch device that the learner uses.
+        device: The torch device that the learner uses; auto is a GPU where the cluster has one.
     """
     worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)
     # The learner takes no core in Ray's book-keeping: two workers and a learner share two cores.
-    gpus = 1 if device.startswith("cuda") else 0
+    wants_gpu = device.startswith("cuda") or (
+        device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1
+    )
+    gpus = 1 if wants_gpu else 0
     learner = ray.remote(num_cpus=0, num_gpus=gpus, max_restarts=0, max_task_retries=0)
     return RemoteClasses(
         worker(RolloutWorker),
