@@ -15,9 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -34,7 +32,6 @@ from edarl.agents.progress import (
     LearnOutcome,
     Limits,
     StopReason,
-    Visit,
 )
 from edarl.agents.replay import Replay
 from edarl.agents.scoring import curve_of, weighted
@@ -44,8 +41,6 @@ from edarl.agents.study import Study
 from edarl.agents.task import Environments, Situation, Task, TaskInfo
 from edarl.errors import ConfigError, ToolError
 from edarl.prefix.design import Design
-from edarl.prefix.graph import PrefixGraph
-from edarl.prefix.structures import structure
 
 __all__ = ["DqnAgent"]
 
@@ -109,6 +104,11 @@ class DqnAgent:
     def calls(self) -> int:
         """Evaluator calls so far in the agent's life."""
         return self.counters.calls
+
+    @property
+    def chooser(self) -> Chooser:
+        """How it chooses, for walks without learning: see `edarl.agents.inference`."""
+        return self._chooser
 
     def break_off(self) -> None:
         """End all episodes where they are; the next step of each walker begins another."""
@@ -414,48 +414,6 @@ class DqnAgent:
         scores = self.learner.scores(observation[None], weights[None])[0]
         return int(actions[scores[actions].argmax()])
 
-    def rollout(
-        self,
-        env: gym.Env[Any, Any],
-        steps: int,
-        *,
-        start: PrefixGraph | str | None = None,
-        target_ps: float | None = None,
-    ) -> list[Visit]:
-        """Walk greedily without learning; the evaluator calls are in the visits' evaluations.
-
-        Args:
-            env: An environment like the one that ``info`` came from.
-            steps: Moves to make; the environment's time limit may end the walk earlier.
-            start: A graph or a structure's name; None takes the best design known for the target.
-            target_ps: The delay target in picoseconds.
-
-        Raises:
-            ConfigError: The environment is another.
-            ToolError: The tools cannot be used any more.
-        """
-        task = Task(env)
-        self._check_task(task.info)
-        weights = self.info.weights(target_ps)
-        mode = task.info.p_modes[0]
-        best = [design for design, _ in self.archive.best(target_ps, len(self.archive))]
-        if start is None:
-            first = next(
-                design for design in (*best, *self.starts.structures) if design.p_mode == mode
-            )
-        else:
-            graph = structure(start, self.info.width) if isinstance(start, str) else start
-            first = self.info.design(graph, mode)
-        situation = task.reset(first, target_ps)
-        visits = [_visit(situation, weights)]
-        for _ in range(steps):
-            ranked = self._chooser.rank(situation)
-            situation, terminated, truncated = task.step(int(ranked.actions[0]))
-            visits.append(_visit(situation, weights))
-            if terminated or truncated:
-                break
-        return visits
-
     def _check_task(self, other: TaskInfo) -> None:
         mine, theirs = self.info, other
         fits = (
@@ -482,11 +440,6 @@ class _Tried:
         return isinstance(design, Design) and (
             design in self._barred or self._archive.measured(design, self._target_ps)
         )
-
-
-def _visit(situation: Situation, weights: Float[np.ndarray, " k"]) -> Visit:
-    cost = float(weighted(situation.costs, weights))
-    return Visit(situation.design, situation.evaluation, cost)
 
 
 def _seed_from(sequence: np.random.SeedSequence) -> int:
