@@ -43,7 +43,7 @@ REGULAR_TARGETS = 32
 ABC_RATIOS = (0.92, 1.0, 1.08, 1.17, 1.3)
 """Where the widths in `BY_ABC` are sized in ABC's flows too, as multiples of the fastest regular
 adder's delay by the own sizer: there ABC restructures to what the direct mapping cannot build."""
-BY_ABC = (4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64)
+BY_ABC = (4, 5, 6, 7, 8, 12, 16, 24, 32, 64)
 FRONT_TARGETS = 8
 """Delays at which all designs are sized in each library, to choose those that are kept."""
 
