@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from edarl.agents.chooser import Chooser
     from edarl.agents.inference import Judging
     from edarl.agents.shipped import TrainedAgent
+    from edarl.agents.value.base import ModelKind
     from edarl.agents.value.saving import TrainedModel
 
 __all__ = [
@@ -310,6 +311,7 @@ def _foreteller(
 ) -> tuple[Foreteller | None, tuple[str, ...]]:
     """Give the search's model: the agent's own or the shipped one, which learns on here."""
     with needing_torch("trained agents need"):
+        from edarl.agents.value.convolution import Convolution
         from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
 
     library, constraint = config.spec((config.max_delay_ps,)).load()
@@ -321,11 +323,12 @@ def _foreteller(
     if given is None:
         return EnsembleForeteller(physics, config.max_delay_ps, seed=config.seed), ()
     shape = given.model.shape
+    seen: ModelKind = "convolution" if isinstance(given.model, Convolution) else "features"
     foreteller = EnsembleForeteller(
         physics,
         config.max_delay_ps,
         seed=config.seed,
-        options=ForetellerOptions(members=shape.members, hidden=shape.hidden),
+        options=ForetellerOptions(kind=seen, members=shape.members, hidden=shape.hidden),
     )
     foreteller.adopt(given.model, given.examples)
     return foreteller, ()

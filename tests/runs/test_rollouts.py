@@ -155,6 +155,29 @@ def test_what_was_found_goes_into_the_store(agent: TrainedAgent, tmp_path: Path)
     assert {each.design for each in found.visited} & known
 
 
+def test_a_guided_run_can_begin_with_the_shipped_model(sky130: str, tmp_path: Path) -> None:
+    config = read_config(
+        None,
+        ["guided.model=shipped", "guided.candidates=4"],
+        method="guided",
+        width=6,
+        library=sky130,
+        flow="sized-quick",
+        targets_ps=(700.0,),
+        budget_calls=24,
+        confirm=False,
+    )
+    directory = RunDirectory.create(config, tmp_path / "run")
+    assert directory.config() == config
+    assert Run(directory).execute().calls == 24
+    kept = load_trained(tmp_path / "run" / "model")
+    assert kept.model is not None
+    assert kept.manifest.state["about"]["began with"] == "shipped"  # type: ignore[index, call-overload]
+    shipped_examples = load_trained(shipped_path(VALUE_MODEL)).model
+    assert shipped_examples is not None
+    assert len(kept.model.examples) > 24  # those of the shipped model go along
+
+
 def test_agents_are_found_by_name_run_and_folder(runs: Path) -> None:
     assert [agent.name for agent in find_agents(runs)][-1] == "trained"
     assert VALUE_MODEL in [agent.name for agent in find_agents(runs)]
