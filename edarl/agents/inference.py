@@ -164,7 +164,8 @@ class TrainedPolicy:
         """
         objective = objective or self._objective(frame)
         info = TaskInfo(frame.circuit, _p_modes(frame.circuit), objective, physics=physics)
-        config = self.config.model_copy(update={"device": "cpu"})
+        plainly = {"device": "cpu", "precision": "float32", "compile": False}
+        config = self.config.model_copy(update=plainly)
         learner = Learner(config, info.planes, info.components, seed=0)
         load_arrays(learner.online, self.arrays["online"], where="the policy's network")
         learner.updates = self.updates
