@@ -9,8 +9,10 @@ modes, which are counted as calls like everything else. Parts:
   verdict is the share of a rival's budget that guided search needs for its mean final cost; a
   search that does not get there counts as the whole budget. 95 % intervals by bootstrapping seeds.
 - ``twins``: the same guided search with a random pick instead of a model, with models that have
-  learnt nothing or nonsense, with a frozen and with a learning one: at 16 bits, and on a width and
-  a library that no example comes from.
+  learnt nothing or nonsense, with a frozen and with a learning one: at 16 and 32 bits, and on a
+  width and a library that no example comes from.
+- ``ablations``: guided search from scratch with something changed: fewer features, one network, no
+  drawing of members, fewer and more candidates, walkers or population alone, a convolution.
 
 Examples for pre-training are of other targets than those searched; their calls are in a column of
 their own. Costs are areas in um2, and more where the target is missed (`iso_delay_cost`);
@@ -25,16 +27,18 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from _learning import RIVALS, Problem, Search, Taught, finished, kept
+from _learning import ABLATIONS, RIVALS, Problem, Search, Taught, finished, kept
 from _learning_report import report, write_figures
 from common import arguments, write_json
 
-PARTS = ("rivals", "twins")
-TARGETS_PS = {16: (260.0, 275.0, 310.0), 32: (320.0, 345.0)}
+PARTS = ("rivals", "twins", "ablations")
+TARGETS_PS = {16: (260.0, 275.0, 310.0), 32: (320.0, 345.0, 370.0)}
 CALLS = {16: 2000, 32: 4000}
 """Of annealing and evolution, by width; guided search gets half."""
 UNSEEN = (Problem(24, 315.0), Problem(16, 1000.0, "sky130hd"))
 """A width and a library that the twins' examples are not of."""
+ABLATED = Problem(16, 290.0)
+ABLATED_CALLS = 500
 PRETRAINING = {16: (245.0, 290.0, 340.0), 24: (300.0, 330.0)}
 PRETRAINING_CALLS = 500
 PRETRAINING_SEED = 200
@@ -110,10 +114,17 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search]:
             for kinds in (OTHERS, BOTH):
                 jobs += [search(k, p, seed) for seed in seeds for p in mine for k in kinds]
     if "twins" in parts:
-        middle = Problem(16, TARGETS_PS[16][1])
-        jobs += [search(kind, middle, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
-        for seed in fewer:
-            jobs += [search(kind, p, seed) for p in UNSEEN for kind in (*TWINS, *BOTH)]
+        for width in problems:
+            middle = Problem(width, TARGETS_PS[width][1 if width == min(CALLS) else 0])
+            jobs += [search(kind, middle, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
+        width, library = UNSEEN
+        jobs += [search(kind, width, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
+        jobs += [search(kind, library, seed) for seed in fewer for kind in (*TWINS, *BOTH)]
+    if "ablations" in parts:
+        calls = round(ABLATED_CALLS * share)
+        jobs += [
+            Search(kind, ABLATED, seed, calls) for seed in seeds for kind in ("scratch", *ABLATIONS)
+        ]
     return list(dict.fromkeys(jobs))
 
 

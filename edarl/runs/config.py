@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edarl.agents.config import DqnConfig, PpoConfig
 from edarl.agents.presets import PRESETS, PresetName
+from edarl.agents.value.base import ModelKind
 from edarl.errors import ConfigError, EdarlError
 from edarl.prefix.circuits import Circuit
 from edarl.search.guided import Choice, GuidedOptions
@@ -54,14 +55,22 @@ class GuidedConfig(BaseModel):
     batch: int = Field(1, ge=1, le=1024, description="Designs proposed together, for workers.")
     population: int = Field(24, ge=2, le=1000, description="Designs that children come from.")
     crossover: float = Field(0.3, ge=0, le=1, description="Share of children with two parents.")
-    share_of_walkers: float = Field(0.5, ge=0, le=1, description="Evaluations walkers get.")
+    share_of_walkers: float | None = Field(
+        None, ge=0, le=1, description="Evaluations walkers get; none: half, all from 32 bits on."
+    )
     walkers: int = Field(12, ge=1, le=1000, description="Designs annealed side by side.")
-    hot: float = Field(0.004, gt=0, le=1, description="First temperature, a relative rise of cost.")
+    hot: float | None = Field(
+        None, gt=0, le=1, description="First temperature; none: 0.004, 0.016 from 32 bits on."
+    )
     cold: float = Field(0.08, gt=0, le=1, description="Last temperature over the first.")
+    cooling: float | None = Field(
+        None, gt=0, le=1, description="Share until it is cold; none: 1, 0.6 from 32 bits on."
+    )
     guests: bool = Field(True, description="Whether a target's population visits the next target.")
     model: Literal["shipped"] | Path | None = Field(
         None, description="A value model's folder, or shipped: edarl's; none: begin untrained."
     )
+    kind: ModelKind = Field("features", description="What a model without a folder sees.")
     members: int = Field(4, ge=1, le=64, description="Networks in an ensemble without a model.")
     hidden: int = Field(64, ge=1, le=1024, description="Units per hidden layer of such networks.")
     learning_rate: float | None = Field(
@@ -82,6 +91,7 @@ class GuidedConfig(BaseModel):
             walkers=self.walkers,
             hot=self.hot,
             cold=self.cold,
+            cooling=self.cooling,
         ).for_budget(evaluations)
 
 

@@ -20,7 +20,7 @@ from edarl.search import Guided, SearchProblem
 from edarl.synthesis.timing.features import Physics
 
 if TYPE_CHECKING:
-    from edarl.agents.value.base import Examples
+    from edarl.agents.value.base import Examples, ModelKind
     from edarl.agents.value.foreteller import EnsembleForeteller
     from edarl.agents.value.saving import TrainedModel
     from edarl.runs.execute import Run
@@ -110,12 +110,17 @@ class Guide:
 
     def _next_foreteller(self, physics: Physics, target_ps: float, seed: int) -> EnsembleForeteller:
         with _torch():
+            from edarl.agents.value.ensemble import EnsembleShape
             from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
 
         settings = self._settings
         given = self._begin_with
         rate = settings.learning_rate
+        kind: ModelKind = settings.kind
+        if given is not None:
+            kind = "features" if isinstance(given.model.shape, EnsembleShape) else "convolution"
         options = ForetellerOptions(
+            kind=kind,
             members=given.model.shape.members if given else settings.members,
             hidden=given.model.shape.hidden if given else settings.hidden,
             steps=settings.steps,

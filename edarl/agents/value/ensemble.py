@@ -79,6 +79,7 @@ class Perceptrons(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "m b s"]) -> Float[Tensor, "m b k"]:
+        """Give what each foretells from its own inputs."""
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)

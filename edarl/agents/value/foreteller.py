@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edarl.agents.value.base import Examples
+from edarl.agents.value.base import Examples, ModelKind
 from edarl.agents.value.convolution import Convolution, ConvolutionShape, views
 from edarl.agents.value.ensemble import Ensemble, EnsembleShape
 from edarl.agents.value.packing import packed, unpacked
@@ -27,10 +27,7 @@ from edarl.errors import CheckpointError, ConfigError
 from edarl.prefix.design import Design
 from edarl.synthesis.timing.features import FEATURE_NAMES, Physics
 
-__all__ = ["EnsembleForeteller", "ForetellerOptions", "ModelKind"]
-
-ModelKind = Literal["features", "convolution"]
-"""What a model sees of a design: features alone, or a convolution over planes beside them."""
+__all__ = ["EnsembleForeteller", "ForetellerOptions"]
 
 _FORMAT: Literal["edarl-foreteller-1"] = "edarl-foreteller-1"
 _WHERE = "a saved foreteller"
@@ -39,9 +36,6 @@ _MOST_PRETRAINING = 1000
 
 _ENOUGH_OWN = 600
 """From so many own examples on those from pre-training are left out."""
-
-_MOST_KNOWN = 4096
-"""Designs whose features are remembered; the half that came first is forgotten."""
 
 
 _Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
@@ -153,7 +147,6 @@ class EnsembleForeteller:
         leaves = physics.circuit.leaves
         self._own = Rows.none(self._model.entries(leaves), self._model.members)
         self._pretraining: Examples | None = None
-        self._known: dict[Design, Float32[np.ndarray, " s"]] = {}
 
     # ---------------------------------------------------------------- in a search
 
@@ -175,7 +168,7 @@ class EnsembleForeteller:
         seen = self._rng.random((len(designs), members)) < self.options.share
         regular = [self.reference.is_regular(design) for design in designs]
         self._own = self._own.with_more(
-            self._features(designs), np.log(costs), np.array(regular, dtype=np.bool_), seen
+            self._described(designs), np.log(costs), np.array(regular, dtype=np.bool_), seen
         )
         self._study(min(self.options.steps * len(designs), self.options.most_steps))
 
@@ -191,17 +184,7 @@ class EnsembleForeteller:
         Raises:
             ConfigError: A design is of another circuit.
         """
-        return self._model.foretell(self._features(designs))[:, :, 0]
-
-    def _features(self, designs: Sequence[Design]) -> Float32[np.ndarray, "b s"]:
-        """Give relative features; those of designs that are asked for again are remembered."""
-        new = [design for design in designs if design not in self._known]
-        if new:
-            self._known |= zip(new, self._described(new), strict=True)
-        found = np.stack([self._known[design] for design in designs])
-        if len(self._known) > _MOST_KNOWN:
-            self._known = dict(list(self._known.items())[_MOST_KNOWN // 2 :])
-        return found
+        return self._model.foretell(self._described(designs))[:, :, 0]
 
     def _described(self, designs: Sequence[Design]) -> Float32[np.ndarray, "b s"]:
         """Give what the model sees of designs."""
