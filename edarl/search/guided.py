@@ -149,10 +149,10 @@ class Guided(BaseSearcher):
         return tuple(entry.design for entry in self._population)
 
     def invite(self, designs: Sequence[Design]) -> None:
-        """Let designs that are good elsewhere be among the candidates of the population.
+        """Let designs that are good elsewhere be among the candidates.
 
-        Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when the
-        population has been asked as often as there are guests.
+        Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when
+        candidates have been drawn as often as there are guests.
 
         Args:
             designs: Designs of the problem's circuit, such as the population of another target.
@@ -218,7 +218,7 @@ class Guided(BaseSearcher):
                 return self._mutated(design, steps)
 
         pool: dict[str, Design] = {}
-        if walker == _OF_POPULATION and self._visits_left:
+        if self._visits_left:
             self._visits_left -= 1
             pool = {design.digest: design for design in self._guests if self._is_new(design)}
             for digest in taken:
@@ -290,9 +290,11 @@ class Guided(BaseSearcher):
             self._walkers[other] = self._walkers[one]
 
     def _accepts(self, held: Judged, offered: Judged) -> bool:
-        return is_accepted(held.cost, offered.cost, self._temperature(), self._rng)
+        return is_accepted(held.cost, offered.cost, self.temperature, self._rng)
 
-    def _temperature(self) -> float:
+    @property
+    def temperature(self) -> float:
+        """The relative rise of cost that a walker accepts now with probability 1/e."""
         hot, cooling, planned = self.options.hot, self.options.cooling, self.options.evaluations
         assert hot is not None
         assert cooling is not None
