@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64, Int
 
 from edarl.agents.checkpoint import check_tensors
 from edarl.agents.scoring import POINT_NAMES, Curve, weighted
@@ -32,6 +32,7 @@ class Archive:
         self.capacity = capacity
         self._info = info
         self._targets = info.fixed_targets
+        self._weights = np.stack([info.weights(target) for target in self._targets])
         self._columns = {target: column for column, target in enumerate(self._targets)}
         self._designs: list[Design] = []
         self._index: dict[Design, int] = {}
@@ -46,16 +47,6 @@ class Archive:
 
     def __contains__(self, design: object) -> bool:
         return design in self._index
-
-    @property
-    def log_costs(self) -> Float[np.ndarray, "n t"]:
-        """The weighted logarithmic costs at each fixed target, NaN where not measured; a view."""
-        return self._log_costs[: len(self)]
-
-    @property
-    def features(self) -> Float32[np.ndarray, "n t s"]:
-        """The relative features at each fixed target, NaN where no cost was measured; a view."""
-        return self._features[: len(self)]
 
     def designs(self) -> tuple[Design, ...]:
         """Give the designs, oldest first."""
@@ -98,11 +89,27 @@ class Archive:
         self._points[row] = np.nan
         self._points[row, : len(known)] = known
         self._score(slice(row, row + 1))
+
+    def examples(
+        self,
+    ) -> tuple[Float32[np.ndarray, "m s"], Float64[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+        """Give what a value model learns from: an example per design and measured fixed target.
+
+        Features are worked out when they are asked for first, and kept.
+
+        Returns:
+            [M, S] relative features, [M] weighted logarithmic costs, and [M] which of the fixed
+            targets each is for.
+        """
+        known = np.isfinite(self._log_costs[: len(self)])
+        missing = known & np.isnan(self._features[: len(self)]).any(axis=2)
         for column, target in enumerate(self._targets):
-            if np.isnan(self._features[row, column]).any() and np.isfinite(
-                self._log_costs[row, column]
-            ):
-                self._features[row, column] = self._info.features([design], target)[0]
+            rows = np.flatnonzero(missing[:, column])
+            if len(rows):
+                designs = [self._designs[row] for row in rows]
+                self._features[rows, column] = self._info.features(designs, target)
+        rows, columns = np.nonzero(known)
+        return self._features[rows, columns], self._log_costs[rows, columns], columns
 
     def best(self, target_ps: float | None, count: int) -> list[tuple[Design, float]]:
         """Give the ``count`` designs with the smallest weighted cost at a target, best first.
@@ -129,13 +136,16 @@ class Archive:
 
     def _score(self, rows: slice) -> None:
         """Work out the costs at the fixed targets from the points."""
-        points = self._points[rows]
-        for column, target in enumerate(self._targets):
-            costs = self._info.scorer.costs(points, [target] * len(points))
-            weights = self._info.weights(target)
-            self._scores[rows, column] = weighted(costs, weights)
-            logs = weighted(np.log(np.maximum(costs, _SMALLEST_COST)), weights)
-            self._log_costs[rows, column] = np.where(np.isfinite(logs), logs, np.nan)
+        points, targets = self._points[rows], self._targets
+        costs = self._info.scorer.costs(
+            np.repeat(points, len(targets), axis=0), targets * len(points)
+        )
+        costs = costs.reshape(len(points), len(targets), -1)
+        logs = np.log(np.maximum(costs, _SMALLEST_COST))
+        # A component that does not count may be unmeasured.
+        scores = np.where(self._weights, costs * self._weights, 0.0).sum(axis=2)
+        self._scores[rows] = np.where(np.isnan(scores), np.inf, scores)
+        self._log_costs[rows] = np.where(self._weights, logs * self._weights, 0.0).sum(axis=2)
 
     def _make_room(self, points: int) -> None:
         if points > self._points.shape[1]:
@@ -158,8 +168,8 @@ class Archive:
     # ---------------------------------------------------------------- saving
 
     def state(self) -> dict[str, np.ndarray]:
-        """Give points and features as arrays; the designs themselves go elsewhere."""
-        return {"points": self._points[: len(self)].copy(), "features": self.features.copy()}
+        """Give the points as arrays; all else follows from them and the designs."""
+        return {"points": self._points[: len(self)].copy()}
 
     def restore(self, designs: Sequence[Design], arrays: Mapping[str, np.ndarray]) -> None:
         """Take over designs and arrays as saved.
@@ -176,21 +186,16 @@ class Archive:
         given = np.atleast_3d(arrays.get("points", np.empty((0, 1, len(POINT_NAMES)))))
         points = max(1, given.shape[1])
         check_tensors(
-            {
-                "points": ("float64", (count, points, len(POINT_NAMES))),
-                "features": ("float32", (count, *self._features.shape[1:])),
-            },
+            {"points": ("float64", (count, points, len(POINT_NAMES)))},
             arrays,
             where="the archive",
         )
         unknown = np.isnan(given)
-        features = arrays["features"]
         sound = (
             (unknown.any(axis=2) == unknown.all(axis=2)).all()
             and not unknown[:, 0].any()
             and (given[~unknown] >= 0).all()
             and not np.isinf(given).any()
-            and not np.isinf(features).any()
         )
         if not sound:
             raise CheckpointError("an archive should hold possible figures; the file is damaged")
@@ -199,11 +204,6 @@ class Archive:
         self._index = {design: row for row, design in enumerate(designs)}
         self._points[:count] = np.nan
         self._points[:count, :points] = given
-        self._features[:count] = features
-        if not count:
-            return
-        self._score(slice(count))
-        if (np.isfinite(self.log_costs)[..., None] & np.isnan(self.features)).any():
-            raise CheckpointError(
-                "an archive should have features wherever a cost was measured; the file is damaged"
-            )
+        self._features[:count] = np.nan
+        if count:
+            self._score(slice(count))

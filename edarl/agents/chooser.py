@@ -218,4 +218,4 @@ class Chooser:
         observations = self.views.observations(designs, targets_ps)
         preferences = np.stack([self.info.weights(target) for target in targets_ps])
         scores = self.learner.scores(observations, preferences)
-        return np.where(self.views.masks(designs), scores, -np.inf)
+        return np.where(self.views.masks(observations), scores, -np.inf)

@@ -34,7 +34,7 @@ from edarl.agents.progress import (
     StopReason,
 )
 from edarl.agents.replay import Replay
-from edarl.agents.scoring import curve_of, weighted
+from edarl.agents.scoring import Curve, curve_of, weighted
 from edarl.agents.sharing import Experience
 from edarl.agents.starts import Starts
 from edarl.agents.study import Study
@@ -229,14 +229,13 @@ class DqnAgent:
         counters.count(experience.evaluation)
         if experience.kind == "return":
             return None
-        situation = experience.situation(self.info)
-        design, curve = situation.design, curve_of(experience.evaluation)
-        if not situation.failed:
+        design, curve = experience.design, curve_of(experience.evaluation)
+        if experience.barred is None:
             self.archive.add(design, curve)
         scalars: dict[str, float] = {}
         if experience.action is None:
             counters.episode += 1
-            number = self.replay.begin(design, curve, situation.target_ps)
+            number = self.replay.begin(design, curve, experience.target_ps)
             if study:
                 scalars = self._study.after_start(self.rng)
         else:
@@ -255,7 +254,7 @@ class DqnAgent:
                     **self._study.after_move(counters.step, self.rng),
                 }
         self.open_states[experience.walker] = number
-        return self._report(situation, experience.action, scalars)
+        return self._report(experience, curve, scalars)
 
     def _ranked(self, situations: list[Situation | None]) -> list[Proposals | None]:
         """Rank the moves of all walkers by value at once; a single one may not need it."""
@@ -336,20 +335,22 @@ class DqnAgent:
         return after, experience
 
     def _report(
-        self, situation: Situation, action: int | None, scalars: Mapping[str, float]
+        self, experience: Experience, curve: Curve, scalars: Mapping[str, float]
     ) -> AgentStep:
-        counters = self.counters
+        assert experience.evaluation is not None
+        counters, target_ps = self.counters, experience.target_ps
+        costs = self.info.scorer.costs(curve[None], [target_ps])[0]
         return AgentStep(
             step=counters.step,
             episode=counters.episode,
             calls=counters.calls,
             cache_hits=counters.cache_hits,
-            action=action,
-            target_ps=situation.target_ps,
-            design=situation.design,
-            evaluation=situation.evaluation,
-            failed=situation.failed,
-            cost=float(weighted(situation.costs, self.info.weights(situation.target_ps))),
+            action=experience.action,
+            target_ps=target_ps,
+            design=experience.design,
+            evaluation=experience.evaluation,
+            failed=experience.barred is not None,
+            cost=float(weighted(costs, self.info.weights(target_ps))),
             scalars=scalars,
         )
 

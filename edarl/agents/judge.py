@@ -74,14 +74,13 @@ class Judge:
             or len(archive) < 2 * config.judge_members
         ):
             return None
-        rows, columns = np.nonzero(np.isfinite(archive.log_costs))
-        features = archive.features[rows, columns]
+        features, found, columns = archive.examples()
         units = np.array([self.unit(target) for target in self._info.fixed_targets])
-        log_costs = (archive.log_costs[rows, columns] - units[columns])[:, None]
+        log_costs = (found - units[columns])[:, None]
         if isinstance(self._info.objective, AreaAtTargets):
             log_costs = np.minimum(log_costs, _CLIP)
         size = (config.judge_steps, config.judge_members, config.judge_batch_size)
-        chosen = rng.integers(len(rows), size=size)
+        chosen = rng.integers(len(found), size=size)
         self._ensemble.adapt(features, log_costs)
         return self._ensemble.fit(features, log_costs, chosen)
 

@@ -31,6 +31,7 @@ __all__ = ["Draw", "Replay", "Sample"]
 _NONE = -1
 _RUNNING, _TRUNCATED, _TERMINATED = 0, 1, 2
 _MOST_POINTS = 4096
+_MOST_CELLS_READ = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Replay:
         self._ends = np.zeros(capacity, dtype=np.uint8)
         self._added = 0
         self._transitions = 0
+        self._read: dict[tuple[bytes, bytes], Design] = {}
 
     def __len__(self) -> int:
         """Number of transitions that can be sampled."""
@@ -243,15 +245,23 @@ class Replay:
 
     def _designs(self, rows: Int[np.ndarray, " b"]) -> tuple[Design, ...]:
         return tuple(
-            Design(
-                PrefixGraph.from_rows(_unpacked(graph, self.circuit.leaves)),
+            self._design(graph.tobytes(), or_bits.tobytes())
+            for graph, or_bits in zip(self._graphs[rows], self._or_bits[rows], strict=True)
+        )
+
+    def _design(self, graph: bytes, or_bits: bytes) -> Design:
+        """Read a design, or give it once more; designs of a mean size fill about 30 MB."""
+        design = self._read.get((graph, or_bits))
+        if design is None:
+            leaves = self.circuit.leaves
+            if len(self._read) * leaves * leaves >= _MOST_CELLS_READ:
+                self._read.clear()
+            design = self._read[graph, or_bits] = Design(
+                PrefixGraph.from_rows(_unpacked(graph, leaves)),
                 self.circuit,
                 int.from_bytes(or_bits, "little"),
             )
-            for graph, or_bits in zip(
-                map(bytes, self._graphs[rows]), map(bytes, self._or_bits[rows]), strict=True
-            )
-        )
+        return design
 
     # ---------------------------------------------------------------- saving
 

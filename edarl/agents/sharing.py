@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edarl.agents.progress import Counters
-from edarl.agents.task import Situation, TaskInfo
+from edarl.agents.task import Situation
 from edarl.agents.weights import load_arrays, module_arrays
-from edarl.envs.encoding import legal_actions
 from edarl.metrics import Evaluation
 from edarl.prefix.design import Design
 
@@ -97,18 +96,6 @@ class Experience:
         """Give the experience of a start that could not be evaluated."""
         return cls("unusable", start, target_ps, None, calls=calls, barred=start)
 
-    def situation(self, info: TaskInfo) -> Situation:
-        """Give the situation that the step led to, with mask and costs."""
-        assert self.evaluation is not None, "an unusable start leads nowhere"
-        return Situation(
-            design=self.design,
-            legal=legal_actions(self.design.graph),
-            costs=info.costs(self.evaluation, self.target_ps),
-            evaluation=self.evaluation,
-            target_ps=self.target_ps,
-            failed=self.barred is not None,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -135,7 +122,7 @@ class Memory:
 
     Attributes:
         designs: The archive's designs.
-        arrays: Their points and features.
+        arrays: Their points.
         barred: Designs that could not be evaluated.
         counters: What has been counted.
         known: Designs from elsewhere that episodes start at.

@@ -91,13 +91,14 @@ class Study:
         ):
             if np.isfinite(weighted(found, info.weights(other))).all():
                 targets[row], costs[row] = other, found
+        after = self._views.observations(draw.next_designs, targets)
         sample = Sample(
             observations=self._views.observations(draw.designs, targets),
             actions=draw.actions,
             costs=costs,
             lengths=draw.lengths,
-            next_observations=self._views.observations(draw.next_designs, targets),
-            next_legal=self._views.masks(draw.next_designs),
+            next_observations=after,
+            next_legal=self._views.masks(after),
             terminated=draw.terminated,
             targets_ps=np.array([np.nan if target is None else target for target in targets]),
         )

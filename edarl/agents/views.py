@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from edarl.agents.task import TaskInfo
-from edarl.envs.encoding import legal_actions
+from edarl.envs.encoding import PLANES
 from edarl.envs.physics import Encoder
 from edarl.prefix.design import Design
 
 __all__ = ["Views"]
 
 _ROOM_BYTES = 64 * 1024 * 1024
+_MOVES = [PLANES.index("addable"), PLANES.index("minlist")]
+"""The planes that say what can be added and what can be deleted."""
 
 
 class Views:
@@ -57,9 +59,10 @@ class Views:
             planes[:] = self._planes(design, target_ps)
         return shown
 
-    def masks(self, designs: Sequence[Design]) -> Bool[np.ndarray, "b a"]:
-        """Give the legal actions of designs."""
-        return np.stack([legal_actions(design.graph) for design in designs])
+    @staticmethod
+    def masks(observations: Float32[np.ndarray, "b c n n"]) -> Bool[np.ndarray, "b a"]:
+        """Give the legal actions of designs from their planes."""
+        return (observations[:, _MOVES] > 0).reshape(len(observations), -1)
 
     def _planes(self, design: Design, target_ps: float | None) -> Float32[np.ndarray, "c n n"]:
         key = (design, target_ps)

@@ -227,7 +227,26 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
     # ---------------------------------------------------------------- one step
 
     def _transition(self, action: SupportsInt) -> Transition:
-        """Make one move where it is legal and its result can be evaluated, else stay."""
+        """Make one move as `advance` does, and look at what came of it."""
+        change, truncated, info = self.advance(action)
+        return Transition(self._observe(), change, truncated, info)
+
+    def advance(self, action: SupportsInt) -> tuple[Float[np.ndarray, " k"], bool, dict[str, Any]]:
+        """Make one move as ``step`` does, without looking: no planes are built.
+
+        Nothing happens where the move is illegal or its result cannot be evaluated.
+
+        Args:
+            action: The move's index.
+
+        Returns:
+            The costs before minus the costs after, whether the time is up, the information.
+
+        Raises:
+            ConfigError: The action is outside the action space.
+            ToolError: The tools cannot be used any more.
+            gymnasium.error.ResetNeeded: There is no current graph.
+        """
         before = self._current()
         index = int(action)  # agents hand over NumPy scalars and arrays without axes
         move = action_to_move(index, self.circuit.leaves)
@@ -252,9 +271,7 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
         if failure is not None:
             info["evaluation_failed"] = True
             info["failure"] = failure
-        return Transition(
-            self._observe(), before.costs - after.costs, self._steps >= self.max_steps, info
-        )
+        return before.costs - after.costs, self._steps >= self.max_steps, info
 
     def _evaluate(self, design: Design) -> Evaluation:
         evaluation = self._judge.evaluate(design)

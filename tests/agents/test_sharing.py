@@ -59,17 +59,6 @@ def test_an_agent_that_learns_alone_is_its_own_walker_and_learner() -> None:
     assert alone.rng.bit_generator.state == together.rng.bit_generator.state
 
 
-def test_experience_gives_back_the_situation_that_the_environment_showed() -> None:
-    env = make()
-    info = task_info(env)
-    design = info.design(env.reset(options={"graph": "sklansky"})[1]["graph"], "xor")
-    _, reset_info = env.reset(options={"graph": "sklansky"})
-    experience = Experience("begin", design, None, reset_info["evaluation"])
-    situation = experience.situation(info)
-    np.testing.assert_array_equal(situation.legal, reset_info["action_mask"])
-    np.testing.assert_array_equal(situation.costs, reset_info["costs"])
-
-
 def test_a_copy_with_policy_and_memory_of_another_walks_like_it() -> None:
     env = make()
     info = task_info(env)
