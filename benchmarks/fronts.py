@@ -39,11 +39,10 @@ GUIDED: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {
     ("nangate45", 8): tuple((delay, "remap+remap-carry") for delay in (170, 180, 190, 200)),
     ("nangate45", 16): ((225, "remap"), (235, "remap"), (245, "remap-carry")),
     ("nangate45", 32): ((275, "remap"), (285, "remap")),
-    ("nangate45", 64): ((345, "remap"),),
 }
 """Where remapping makes the best regular adder, so that joint annealing cannot reach it: delay in
-ps, and the flow that gives the costs. On the other libraries: the tightest delay."""
-GUIDED_CALLS = {8: 400, 16: 700, 32: 1000, 64: 500}
+ps, and the flow that gives the costs."""
+GUIDED_CALLS = {8: 400, 16: 700, 32: 1000}
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 
 Job = RegularJob | JointJob | GuidedJob | PortfolioJob | YosysJob
@@ -128,14 +127,13 @@ def _jobs(setting: Setting, known: tuple[Drawn, ...], *, quick: bool) -> list[tu
             ("guided", GuidedJob(setting, tight[0], "remap", 0, 40)),
         ]
     jobs += [("regular", RegularJob(setting, delays)), ("yosys", YosysJob(setting, ends))]
-    # At 64 bits the loose delays are left to the earlier searches, to save time.
-    some = (*tight, delays[-1]) if share == 1.0 and setting.width == 64 else delays
+    # At 64 bits the loose delays are left to what tighter and earlier searches found.
+    some = tight if setting.width == 64 else delays
     jobs += [("joint", JointJob(setting, d, SEED, steps, True, known)) for d in reversed(some)]
-    others = ((tight[0], "remap+remap-carry"),)
-    for target, flow in GUIDED.get((setting.library, setting.width), others):
-        calls = GUIDED_CALLS[setting.width] // (1 if share == 1.0 else 2)
+    for target, flow in GUIDED.get((setting.library, setting.width), ()):
+        calls = GUIDED_CALLS[setting.width]
         jobs.append(("guided", GuidedJob(setting, float(target), flow, 0, calls, known)))
-    some = delays[:: 2 if share == 1.0 else 3]
+    some = delays[:: 2 if share == 1.0 and setting.width < 64 else 3]
     jobs.append(("portfolio", PortfolioJob(setting, some)))
     if setting.library != "nangate45" or setting.width == 8:  # the others have these from joint.py
         less = round(SIZING_SHARE * steps)
