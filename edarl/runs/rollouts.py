@@ -39,7 +39,7 @@ from edarl.synthesis.timing.features import Physics
 
 if TYPE_CHECKING:
     from edarl.agents.chooser import Chooser
-    from edarl.agents.inference import Judging
+    from edarl.agents.judging import Judging
     from edarl.agents.shipped import TrainedAgent
     from edarl.agents.value.base import ModelKind
     from edarl.agents.value.saving import TrainedModel
@@ -179,35 +179,19 @@ def roll_out(
             f"{agent.name} is a value model, which foretells costs and does not walk; `mode` "
             f"should be search for it, actual value: {config.mode}"
         )
-    circuit, target = config.problem(), config.max_delay_ps
+    target = config.max_delay_ps
     library, constraint = config.spec((target,)).load()
     report = _Report(config, on_progress)
-    chooser: Chooser | None = None
-    notes: list[str] = []
-    setup_calls = 0
-    if agent.policy is not None:
-        report.begin()
-        frame = measure_frame(
-            circuit,
-            lambda targets: config.spec(targets).build(),
-            targets=agent.policy.targets or 2,
-        )
-        setup_calls += frame.calls
-        chooser = agent.policy.on(frame, physics=physics_of(library, constraint, circuit))
-        notes += agent.policy.unfamiliar(frame, target)
-    regular = regular_designs(circuit)
+    chooser, notes, setup_calls = _chooser(agent, config, report)
+    regular = regular_designs(config.problem())
     evaluator = config.spec((target,)).build()
     try:
         if config.mode == "search":
             foreteller, said = _foreteller(agent, config)
             notes += said
+            cost = partial(iso_delay_cost, target_ps=target)
             asked = policy_search(
-                SearchProblem(
-                    circuit,
-                    partial(iso_delay_cost, target_ps=target),
-                    regular,
-                    foreteller=foreteller,
-                ),
+                SearchProblem(config.problem(), cost, regular, foreteller=foreteller),
                 evaluator,
                 chooser,
                 target_ps=target,
@@ -216,21 +200,21 @@ def roll_out(
                 on_evaluation=report.evaluated,
                 should_stop=should_stop,
             )
-            judged = [each for each in asked.visited if each.found_by == "start"]
+            compared = [each for each in asked.visited if each.found_by == "start"]
         else:
             assert chooser is not None
-            compared = evaluator.evaluate(regular)
-            setup_calls += sum(evaluation.calls for evaluation in compared)
-            judged = [
+            found = evaluator.evaluate(regular)
+            setup_calls += sum(evaluation.calls for evaluation in found)
+            compared = [
                 Visited(design, evaluation, "start")
-                for design, evaluation in zip(regular, compared, strict=True)
+                for design, evaluation in zip(regular, found, strict=True)
             ]
-            asked = _walked(chooser, config, judged, evaluator, report, should_stop)
+            asked = _walked(chooser, config, compared, evaluator, report, should_stop)
     finally:
         evaluator.close()
     areas = [
         point.area_um2
-        for each in judged
+        for each in compared
         if each.evaluation is not None
         for point in each.evaluation.points
         if point.meets(target)
@@ -245,8 +229,26 @@ def roll_out(
         setup_calls=setup_calls,
         cache_hits=asked.cache_hits,
         stopped_by=asked.stopped_by,
-        notes=tuple(notes),
+        notes=notes,
     )
+
+
+def _chooser(
+    agent: TrainedAgent, config: RolloutConfig, report: _Report
+) -> tuple[Chooser | None, tuple[str, ...], int]:
+    """Give the agent's policy on the problem, what it has not met, and what finding out cost."""
+    policy = agent.policy
+    if policy is None:
+        return None, (), 0
+    report.begin()
+    frame = measure_frame(
+        config.problem(),
+        lambda targets: config.spec(targets).build(),
+        targets=policy.targets or 2,
+    )
+    library, constraint = config.spec(frame.targets_ps).load()
+    chooser = policy.on(frame, physics=physics_of(library, constraint, config.problem()))
+    return chooser, policy.unfamiliar(frame, config.max_delay_ps), frame.calls
 
 
 def _walked(
@@ -258,7 +260,8 @@ def _walked(
     should_stop: Callable[[], bool] | None,
 ) -> Asked:
     """Walk, and have what was visited judged."""
-    from edarl.agents.inference import greedy_rollout, judge, sampled_rollouts
+    from edarl.agents.inference import greedy_rollout, sampled_rollouts
+    from edarl.agents.judging import judge
 
     target = config.max_delay_ps
     start = _start(config, regular)
@@ -356,23 +359,13 @@ class _Report:
 
     def evaluated(self, _: Design, evaluation: Evaluation, progress: Progress) -> None:
         self._note(evaluation)
-        self._tell(
-            "search",
-            progress.calls,
-            self._config.calls,
-            progress.cache_hits,
-            progress.failures,
-        )
+        calls, hits = progress.calls, progress.cache_hits
+        self._tell("search", calls, self._config.calls, hits, progress.failures)
 
     def judged(self, judging: Judging) -> None:
         self._note(judging.newest)
-        self._tell(
-            "search",
-            judging.calls,
-            min(judging.total, self._config.calls),
-            judging.cache_hits,
-            0,
-        )
+        most = min(judging.total, self._config.calls)
+        self._tell("search", judging.calls, most, judging.cache_hits, 0)
 
     def _note(self, evaluation: Evaluation) -> None:
         """Keep the smallest area that meets the delay and the smallest delay of all."""

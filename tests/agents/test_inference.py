@@ -13,13 +13,12 @@ from edarl.agents import DqnAgent, DqnConfig, load_value_model, task_info
 from edarl.agents.card import Figures, model_card
 from edarl.agents.chooser import Chooser
 from edarl.agents.inference import (
-    Judging,
     TrainedPolicy,
     greedy_rollout,
-    judge,
     proposals,
     sampled_rollouts,
 )
+from edarl.agents.judging import Judging, judge
 from edarl.agents.shipped import (
     CARD_NAME,
     VALUE_MODEL,
