@@ -10,8 +10,11 @@ from typing import Any
 
 from _known_fill import (
     FASTEST_PS,
+    IMPORTANT,
     LIBRARIES,
+    MIDDLE,
     SMALLEST_PS,
+    WIDE,
     circuits,
     fastest_regular_ps,
     regular_designs,
@@ -38,8 +41,9 @@ from edarl.synthesis.timing.evaluator import FastEvaluator
 
 __all__ = ["build"]
 
-REGULAR_TARGETS = 32
-"""Delays at which the regular structures are sized in the library that comes with edarl."""
+REGULAR_TARGETS = (22, 14)
+"""How many delays the regular structures are sized at in the library that comes with edarl: up to
+1.6 times the fastest of them, and beyond."""
 ABC_RATIOS = (0.92, 1.0, 1.08, 1.17, 1.3)
 """Where the widths in `BY_ABC` are sized in ABC's flows too, as multiples of the fastest regular
 adder's delay by the own sizer: there ABC restructures to what the direct mapping cannot build."""
@@ -112,13 +116,18 @@ def _fill(
     other_run = _start_run(
         store, "joint", {"source": "docs/results/joint.csv, or a wider adder shortened"}, seed=0
     )
-    _measure(store, circuit, list(dict.fromkeys([*runs, *pool])), runs, other_run)
+    designs = [*runs, *pool] if circuit.width in (*IMPORTANT, *MIDDLE, *WIDE) else list(runs)
+    _measure(store, circuit, list(dict.fromkeys(designs)), runs, other_run)
 
 
 def _regular_front(store: Store, circuit: Circuit, run: str) -> list[tuple[Design, Point]]:
     """Size the regular structures closely; store and give what no other one of them beats."""
     designs = regular_designs(circuit)
-    targets = _targets(designs, LIBRARIES[0], REGULAR_TARGETS)
+    tight, loose = REGULAR_TARGETS
+    targets = _targets(designs, LIBRARIES[0], loose)
+    fastest_ps = targets[1]
+    targets += [round(fastest_ps * 1.6 ** (k / tight), 1) for k in range(1, tight)]
+    targets = sorted(set(targets))
     evaluations = _sized(designs, LIBRARIES[0], targets)
     best = _best(zip(designs, evaluations, strict=True))
     _record(store, best, LIBRARIES[0], run)

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
+import structlog
+
 from edarl.errors import EquivalenceError, LibraryError, ToolError
 from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint, Evaluation
@@ -35,6 +37,8 @@ from edarl.synthesis.spec import EvaluatorSpec
 
 __all__ = ["EFFORTS", "Answer", "find_design"]
 
+log = structlog.get_logger()
+
 EFFORTS = ("lookup", "quick", "thorough")
 """How hard to look: what is known; a short search where little is known; a long one."""
 
@@ -47,7 +51,6 @@ _SMALLEST_PS = 1.0e6
 _ABC_FLOWS = "+".join(FLOWS)
 _SIZER_FLOW = "sized"
 _KNOWN_DESIGNS = 40
-_OWN_DESIGNS = 8
 _PROMISING = 6
 """How many of the designs that the own sizer makes the least of go through ABC's flows too."""
 _METHOD = "answer"
@@ -97,11 +100,11 @@ def find_design(
 ) -> Answer:
     """Find, emit, time and prove the smallest design that meets a delay.
 
-    Candidates are the regular structures, sized in ABC's flows; the netlists that the user's store
-    and the known designs have for this library and constraint, also resized for the delay; where
-    the known designs have none, their graphs and the store's, sized anew; and what a search finds
-    from there: a short one where there are no known netlists or none meets the delay, a long one
-    for ``thorough``.
+    Candidates are the regular structures, sized in every flow; the netlists that the user's store
+    and the known designs have for this library and constraint, also resized for the delay; the
+    graphs of both, sized anew; and what a search finds from there: a short one where there are no
+    known netlists or none meets the delay, a long one for ``thorough``. While the own sizer is not
+    compiled yet and there are known netlists, it is left out.
 
     Args:
         circuit: The circuit.
@@ -196,12 +199,11 @@ class _Search:
             netlists += from_store(self.own, *setting, partial(_found_earlier, self.own))
         self.pool += netlists
         self._add_designs()
-        sized: Sequence[Design] = ()
-        if not self.known_here:
-            sized = self._size(tuple(self.origin))
-        fresh = [design for design in self.origin if design not in self.regular]
+        sized = self._size(tuple(self.origin)) if self._can_size() else []
         chosen = [design for design in sized if design not in self.regular][:_PROMISING]
-        self._evaluate([*self.regular, *(chosen if sized else fresh[:_OWN_DESIGNS])])
+        if self.known_here:  # what ABC makes of known designs is among the known netlists
+            chosen = [design for design in chosen if self.origin[design] == _EARLIER]
+        self._evaluate([*self.regular, *chosen])
         self.pool += resized(netlists, self.target_ps, self.library, self.constraint)
         points = regular_points(self.shipped, *setting)
         for design, evaluation in self.results:
@@ -216,7 +218,6 @@ class _Search:
     ) -> None:
         """Search from what is known."""
         if self.circuit.kind == "adder":
-            self._add_designs(all_of_them=True)
             rounds = _ROUNDS[effort]
             found = anneal_jointly(
                 self.circuit,
@@ -254,14 +255,22 @@ class _Search:
         with Confirmer(self.library, self.constraint) as confirmer:
             return confirm_best(self.pool, self.target_ps, confirmer)
 
-    def _add_designs(self, *, all_of_them: bool = False) -> None:
-        """Add designs without netlists: the user's, and the known ones where they are needed."""
+    def _can_size(self) -> bool:
+        """Whether to use the own sizer: always, unless it had to be compiled for little."""
+        from edarl.synthesis.timing.compiled import is_cold
+
+        if not (self.known_here and is_cold()):
+            return True
+        log.info("the own sizer is not compiled yet, so ABC alone sizes the classic structures")
+        return False
+
+    def _add_designs(self) -> None:
+        """Add the known designs and the user's."""
+        for design in known_designs(self.shipped, self.circuit, _KNOWN_DESIGNS):
+            self.origin.setdefault(design, _SHIPPED)
         if self.own is not None:
             for design in self.own.starts(self.circuit, _KNOWN_DESIGNS):
                 self.origin.setdefault(design, _EARLIER)
-        if all_of_them or not self.known_here:
-            for design in known_designs(self.shipped, self.circuit, _KNOWN_DESIGNS):
-                self.origin.setdefault(design, _SHIPPED)
 
     def _size(self, designs: Sequence[Design]) -> list[Design]:
         """Size designs by the own sizer; give them best first, none where it cannot be used."""

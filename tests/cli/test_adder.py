@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,14 +19,7 @@ from edarl.store.known import known_store
 from tests.cli.conftest import NEW_GRAPH, Run
 from tests.conftest import ROOT
 
-NO_NUMBA = """
-import sys
-
-sys.modules["numba"] = None  # importing it is an error now
-from edarl.cli.app import main
-
-sys.exit(main(sys.argv[1:]))
-"""
+ADDER = "import sys; from edarl.cli.app import main; sys.exit(main(['adder', *sys.argv[1:]]))"
 
 
 @pytest.fixture
@@ -106,12 +100,17 @@ def test_the_default_library_is_answered_from_what_is_known(edarl: Run, tmp_path
 def test_what_is_known_needs_no_compiled_code(tmp_path: Path) -> None:
     """Compiling it takes a minute: nobody should wait for that at the first question."""
     said = subprocess.run(
-        [sys.executable, "-c", NO_NUMBA, "adder", "16", "--max-delay", "900", "--store",
+        [sys.executable, "-c", ADDER, "16", "--max-delay", "900", "--store",
          tmp_path / "edarl.db", "--json"],
         capture_output=True, text=True, check=False, cwd=ROOT,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")},
     )  # fmt: skip
     assert said.returncode == ExitCode.DONE, said.stderr
-    assert json.loads(said.stdout)["proven"] is True
+    answer = json.loads(said.stdout)
+    assert answer["proven"] is True
+    assert answer["area_um2"] <= answer["regular_area_um2"]
+    assert "compiling" not in said.stderr
+    assert not (tmp_path / "compiled").exists()
 
 
 def test_on_a_library_never_seen_the_known_designs_are_sized_anew(
