@@ -218,20 +218,22 @@ class _Search:
     ) -> None:
         """Search from what is known."""
         if self.circuit.kind == "adder":
-            rounds = _ROUNDS[effort]
-            found = anneal_jointly(
-                self.circuit,
-                self.library,
-                self.constraint,
-                self.target_ps,
-                tuple(self.origin),
-                rounds=rounds,
-                seed=seed,
-                on_progress=on_progress,
-            )
-            if found is not None:
+            try:
+                found, rounds = anneal_jointly(
+                    self.circuit,
+                    self.library,
+                    self.constraint,
+                    self.target_ps,
+                    tuple(self.origin),
+                    rounds=_ROUNDS[effort],
+                    seed=seed,
+                    on_progress=on_progress,
+                )
+            except LibraryError as error:
+                log.info("no joint annealing in this library", reason=str(error))
+            else:
                 self.calls += rounds
-                self.pool.append(found)
+                self.pool += [found] if found is not None else []
                 return
         seen = anneal(
             self.circuit,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from edarl.errors import LibraryError
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
@@ -37,8 +36,10 @@ def anneal_jointly(
     rounds: int,
     seed: int,
     on_progress: Told = None,
-) -> Candidate | None:
+) -> tuple[Candidate | None, int]:
     """Anneal graph and sizes of an adder together, from the best of some designs.
+
+    Ctrl-C ends it; what was found until there counts.
 
     Args:
         circuit: An adder.
@@ -51,15 +52,15 @@ def anneal_jointly(
         on_progress: Told how far it is.
 
     Returns:
-        The best netlist found; None for a library that the own timer cannot use.
+        The best netlist found, None without any; and the rounds that were walked.
+
+    Raises:
+        LibraryError: The own timer cannot use the library.
     """
     from edarl.search.joint import JointAnnealing, JointOptions
     from edarl.synthesis.timing.sizer import sizer_for
 
-    try:
-        sizer = sizer_for(library, constraint, "quick")
-    except LibraryError:
-        return None
+    sizer = sizer_for(library, constraint, "quick")
 
     def order(design: Design) -> tuple[tuple[bool, float, float], str]:
         (sized,) = sizer.curve(design, (target_ps,))
@@ -79,19 +80,23 @@ def anneal_jointly(
         options=JointOptions(rounds=rounds, steps=min(steps, 600), walkers=_WALKERS),
     )
     figures: dict[str, float] = {}
-    found = None
-    while searcher.rounds_done < rounds:
-        searcher.walk_round()
-        found = searcher.found
-        assert found is not None  # a round was walked
-        _note_best(figures, (Point(target_ps, found.delay_ps, found.area_um2, "joint"),), target_ps)
-        if on_progress is not None:
-            on_progress(_progress(searcher.rounds_done, rounds, figures))
-    if found is None:
-        return None
-    netlist = found.netlist
-    point = Point(target_ps, found.delay_ps, found.area_um2, "joint")
-    return Candidate(point, found.design, "joint", lambda: netlist)
+    try:
+        while searcher.rounds_done < rounds:
+            searcher.walk_round()
+            found = searcher.found
+            assert found is not None  # a round was walked
+            reached = Point(target_ps, found.delay_ps, found.area_um2, searcher.name)
+            _note_best(figures, (reached,), target_ps)
+            if on_progress is not None:
+                on_progress(_progress(searcher.rounds_done, rounds, figures))
+    except KeyboardInterrupt:
+        pass
+    best = searcher.found
+    if best is None:
+        return None, 0
+    point = Point(target_ps, best.delay_ps, best.area_um2, searcher.name)
+    candidate = Candidate(point, best.design, searcher.name, lambda: best.netlist)
+    return candidate, searcher.rounds_done
 
 
 def anneal(
