@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from common import load_named
@@ -20,6 +20,7 @@ from edarl.agents.value.scale import Reference, regular_designs
 from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
+from edarl.prefix.graph import PrefixGraph
 from edarl.search import (
     Annealing,
     AnnealingOptions,
@@ -34,7 +35,7 @@ from edarl.search.base import BaseSearcher
 from edarl.synthesis.timing.evaluator import FastEvaluator
 from edarl.synthesis.timing.features import FEATURE_NAMES, Physics
 
-__all__ = ["ABLATIONS", "KINDS", "RIVALS", "Problem", "Search", "Taught", "finished", "kept"]
+__all__ = ["ABLATIONS", "KINDS", "RIVALS", "Job", "Problem", "Search", "Taught", "finished", "kept"]
 
 RIVALS: dict[str, tuple[str, ...]] = {
     "annealing": ("anneal", "anneal_default"),
@@ -53,6 +54,7 @@ KINDS = {
     "frozen": "guided, frozen pre-trained model",
     "scratch": "guided, model learning from scratch",
     "pretrained": "guided, pre-trained model that learns on",
+    "neighbours": "guided, model and designs of other targets of the same width",
 }
 
 ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -71,7 +73,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 """Guided search from scratch with something changed: in words, its options and the model's."""
 
-_TAUGHT = ("shuffled", "frozen", "pretrained")
+_TAUGHT = ("shuffled", "frozen", "pretrained", "neighbours")
 STATIC_FEATURES = 8
 _FROZEN = ("untrained", "shuffled", "frozen")
 
@@ -114,6 +116,7 @@ class Taught:
         """Search, and give all examples that came by."""
         begun = time.process_time()
         searcher, evaluator = _made("scratch", self.problem, self.seed, self.calls, None)
+        assert isinstance(searcher, Guided)
         outcome = run_search(searcher, evaluator, budget_calls=self.calls)
         foreteller: Any = searcher.problem.foreteller
         examples = foreteller.examples
@@ -121,6 +124,7 @@ class Taught:
             "calls": outcome.progress.calls,
             "features": np.round(examples.features.astype(float), 6).tolist(),
             "log_costs": np.round(examples.log_costs.astype(float), 7).tolist(),
+            "designs": [[design.graph.text, design.or_bits] for design in searcher.population],
             "cpu_s": round(time.process_time() - begun, 2),
         }
 
@@ -148,6 +152,9 @@ class Search:
         problem = self.problem
         examples = _examples(self.taught, folder) if self.kind in _TAUGHT else None
         searcher, evaluator = _made(self.kind, problem, self.seed, self.calls, examples)
+        if self.kind == "neighbours":
+            assert isinstance(searcher, Guided)
+            searcher.invite(_designs(self.taught, folder))
         _, again = _made("random", problem, 0, self.calls, None)
         regular = [
             iso_delay_cost(found, target_ps=problem.target_ps)
@@ -212,6 +219,22 @@ def _made(
     return Guided(replace(problem, foreteller=foreteller), seed, options), evaluator
 
 
+def _designs(taught: Sequence[Taught], folder: Path) -> list[Design]:
+    """Give the best designs that searches have found."""
+    return [
+        Design(PrefixGraph.from_text(text), Circuit("adder", one.problem.width), or_bits)
+        for one in taught
+        for text, or_bits in kept(one, folder)["designs"]
+    ]
+
+
+class Job(Protocol):
+    """Something that is done once and kept."""
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """Do it; the folder has what it needs from others."""
+
+
 class _Static(Reference):
     """Keeps back what the timer says; the first features are what can be counted without it."""
 
@@ -230,12 +253,12 @@ def _examples(taught: Sequence[Taught], folder: Path) -> Examples:
     return Examples.joined(parts)
 
 
-def finished(job: Search | Taught, folder: Path) -> bool:
+def finished(job: Job, folder: Path) -> bool:
     """Say whether the folder has a job already."""
     return _path(job, folder).exists()
 
 
-def kept(job: Search | Taught, folder: Path) -> dict[str, Any]:
+def kept(job: Job, folder: Path) -> dict[str, Any]:
     """Give a job's result from the folder; run it first where it is not there."""
     path = _path(job, folder)
     if not path.exists():
@@ -248,5 +271,5 @@ def kept(job: Search | Taught, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _path(job: Search | Taught, folder: Path) -> Path:
+def _path(job: Job, folder: Path) -> Path:
     return folder / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:24]}.json"

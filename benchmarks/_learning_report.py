@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from _learning import ABLATIONS, KINDS, RIVALS
+from _learning_ranks import RANKED
 from common import print_table
 
 from edarl.agents.checkpoint import versions
@@ -45,23 +46,27 @@ _NEARLY = 1 + 1e-6
 Row = dict[str, Any]
 
 
-def report(searches: Sequence[Row], planned: int, lesson_calls: int) -> Row:
+def report(
+    searches: Sequence[Row], rankings: Sequence[Row], planned: int, lesson_calls: int
+) -> Row:
     """Print the tables and give all figures.
 
     Args:
         searches: What `_learning.Search` gave.
-        planned: How many searches there should be.
+        rankings: What `_learning_ranks.Ranking` gave.
+        planned: How many of both there should be.
         lesson_calls: Calls of each search that examples for pre-training come from.
     """
     figures: Row = {
         "searches_planned": planned,
-        "searches_finished": len(searches),
+        "searches_finished": len(searches) + len(rankings),
         "calls_per_lesson": lesson_calls,
         "versions": versions(),
         "rivals": _rivals(searches),
         "verdict": _verdict(searches),
         "twins": _twins(searches),
         "ablations": _ablations(searches),
+        "ranks": _ranks(rankings),
         "searches": list(searches),
     }
     print(f"{len(searches)} of {planned} searches are finished")
@@ -69,6 +74,7 @@ def report(searches: Sequence[Row], planned: int, lesson_calls: int) -> Row:
         ("rivals", "best cost in um2, mean over seeds; CPU s without pre-training"),
         ("verdict", "share of the rival's budget needed for its mean final cost"),
         ("twins", "saving against the best regular structure in %, mean over seeds"),
+        ("ranks", "how well new designs are ranked, mean over seeds"),
         ("ablations", "the same, guided search from scratch with something changed"),
     ):
         if figures[part]:
@@ -277,6 +283,28 @@ def _saved(
         "best_seed_percent": max(finals),
         "cpu_s": statistics.mean(s["cpu_s"] for s in mine),
     }
+
+
+def _ranks(rankings: Sequence[Row]) -> list[Row]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for found in rankings:
+        key = (found["width"], found["target_ps"], found["learnt"], found["kind"])
+        groups.setdefault(key, []).append(found)
+    figures = [name for name in (rankings[0] if rankings else ()) if "percent" in name]
+    return [
+        {
+            "width": width,
+            "target_ps": target_ps,
+            "learnt": learnt,
+            "model": RANKED[kind][0],
+            "seeds": len(mine),
+            **{
+                name: statistics.mean(found[name] for found in mine)
+                for name in ("spearman", *figures, "cpu_s")
+            },
+        }
+        for (width, target_ps, learnt, kind), mine in sorted(groups.items())
+    ]
 
 
 # ---------------------------------------------------------------------- files

@@ -55,17 +55,11 @@ class GuidedConfig(BaseModel):
     batch: int = Field(1, ge=1, le=1024, description="Designs proposed together, for workers.")
     population: int = Field(24, ge=2, le=1000, description="Designs that children come from.")
     crossover: float = Field(0.3, ge=0, le=1, description="Share of children with two parents.")
-    share_of_walkers: float | None = Field(
-        None, ge=0, le=1, description="Evaluations walkers get; none: half, all from 32 bits on."
-    )
+    share_of_walkers: float = Field(0.5, ge=0, le=1, description="Evaluations walkers get.")
     walkers: int = Field(12, ge=1, le=1000, description="Designs annealed side by side.")
-    hot: float | None = Field(
-        None, gt=0, le=1, description="First temperature; none: 0.004, 0.016 from 32 bits on."
-    )
+    hot: float = Field(0.004, gt=0, le=1, description="First temperature, a relative rise of cost.")
     cold: float = Field(0.08, gt=0, le=1, description="Last temperature over the first.")
-    cooling: float | None = Field(
-        None, gt=0, le=1, description="Share until it is cold; none: 1, 0.6 from 32 bits on."
-    )
+    cooling: float = Field(1.0, gt=0, le=1, description="Share of evaluations until it is cold.")
     guests: bool = Field(True, description="Whether a target's population visits the next target.")
     model: Literal["shipped"] | Path | None = Field(
         None, description="A value model's folder, or shipped: edarl's; none: begin untrained."
@@ -111,6 +105,15 @@ class AgentConfig(DqnConfig):
 _PRESET_RUNS: Mapping[PresetName, Mapping[str, Any]] = {  # settings have several types
     "cpu8": {"method": "agent", "width": 8, "budget_calls": 2000, "starts": "scratch"},
     "cpu16": {"method": "agent", "width": 16, "budget_calls": 6000, "starts": "scratch"},
+    "cpu16-plain": {
+        "method": "agent",
+        "objective": "prefixrl",
+        "width": 16,
+        "budget_calls": 40_000,
+        "flow": "sized",
+        "p_mode": "xor",
+        "starts": "scratch",
+    },
     "gpu32": {
         "method": "agent",
         "width": 32,

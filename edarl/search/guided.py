@@ -35,8 +35,6 @@ or nobody; the last is the search without a model, with everything else as it is
 _UNMUTATED = 0.1
 _TRIES = 20
 _OF_POPULATION = -1
-_WIDE = 32
-"""Leaves from which on walkers are alone, hotter, and annealed twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +49,13 @@ class GuidedOptions:
         batch: Designs proposed together, >= 1; each has its candidates and its member.
         population: Best designs of distinct cost that children come from, >= 2.
         crossover: Probability that a child has two parents, 0 to 1.
-        share_of_walkers: Share of the evaluations that the walkers get, 0 to 1; None: half, and all
-            from 32 leaves on.
+        share_of_walkers: Share of the evaluations that the walkers get, 0 to 1.
         walkers: Designs that are annealed side by side, >= 1.
         hot: Temperature at the beginning: the relative rise of cost that a walker accepts with
-            probability 1/e. None: 0.004, and 0.016 from 32 leaves on.
+            probability 1/e.
         cold: Temperature at the end, as a share of the one at the beginning, 0 to 1.
         cooling: Share of the evaluations in which the temperature falls from hot to cold, above 0
-            to 1; in the rest it falls again, from half as hot. None: 1, and 0.6 from 32 leaves on.
+            to 1; in the rest it falls again, from half as hot.
         proposal: How neighbours are drawn.
 
     Raises:
@@ -71,26 +68,12 @@ class GuidedOptions:
     batch: int = 1
     population: int = 24
     crossover: float = 0.3
-    share_of_walkers: float | None = None
+    share_of_walkers: float = 0.5
     walkers: int = 12
-    hot: float | None = None
+    hot: float = 0.004
     cold: float = 0.08
-    cooling: float | None = None
+    cooling: float = 1.0
     proposal: Proposal = field(default_factory=Proposal)
-
-    def for_leaves(self, leaves: int) -> GuidedOptions:
-        """Give these options with what is left open chosen for a graph's width.
-
-        Wide graphs have more places that a population converges to too early; there hotter walkers
-        alone do better, and worse at 16 bits, see ``docs/results/learning.md``.
-        """
-        share, hot, cooling = (1.0, 0.016, 0.6) if leaves >= _WIDE else (0.5, 0.004, 1.0)
-        return replace(
-            self,
-            share_of_walkers=share if self.share_of_walkers is None else self.share_of_walkers,
-            hot=hot if self.hot is None else self.hot,
-            cooling=cooling if self.cooling is None else self.cooling,
-        )
 
     def for_budget(self, evaluations: int) -> GuidedOptions:
         """Give these options for a budget: at most one walker per 25 evaluations, at least 4.
@@ -108,11 +91,11 @@ class GuidedOptions:
                 raise ConfigError(f"`{name}` should be at least {low}, actual value: {value}")
         for name in ("crossover", "share_of_walkers"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
+            if not 0 <= value <= 1:
                 raise ConfigError(f"`{name}` should be between 0 and 1, actual value: {value}")
         for name in ("hot", "cold", "cooling"):
             value = getattr(self, name)
-            if value is not None and not 0 < value <= 1:
+            if not 0 < value <= 1:
                 raise ConfigError(f"`{name}` should be above 0 and at most 1, actual: {value}")
         if self.choose not in get_args(Choice):
             raise ConfigError(
@@ -133,7 +116,7 @@ class Guided(BaseSearcher):
         self, problem: SearchProblem, seed: int = 0, options: GuidedOptions | None = None
     ) -> None:
         super().__init__(problem, seed)
-        self.options = (options or GuidedOptions()).for_leaves(problem.circuit.leaves)
+        self.options = options or GuidedOptions()
         self._population: list[Judged] = []
         self._walkers: list[Judged] = []
         self._turn = 0  # designs proposed, starts left out
@@ -149,10 +132,11 @@ class Guided(BaseSearcher):
         return tuple(entry.design for entry in self._population)
 
     def invite(self, designs: Sequence[Design]) -> None:
-        """Let designs that are good elsewhere be among the candidates.
+        """Let designs that are good elsewhere be among the candidates of the population.
 
-        Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when
-        candidates have been drawn as often as there are guests.
+        Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when the
+        population has been asked as often as there are guests. Walkers that get all evaluations
+        meet them instead.
 
         Args:
             designs: Designs of the problem's circuit, such as the population of another target.
@@ -202,7 +186,7 @@ class Guided(BaseSearcher):
 
     def _walker_in_turn(self) -> int:
         """Give the walker whose turn it is, or that of the population."""
-        share = self.options.share_of_walkers or 0.0  # never None here, see `for_leaves`
+        share = self.options.share_of_walkers
         before, after = int(self._turn * share), int((self._turn + 1) * share)
         return before % self.options.walkers if after > before else _OF_POPULATION
 
@@ -218,7 +202,7 @@ class Guided(BaseSearcher):
                 return self._mutated(design, steps)
 
         pool: dict[str, Design] = {}
-        if self._visits_left:
+        if self._visits_left and (walker == _OF_POPULATION or self.options.share_of_walkers == 1):
             self._visits_left -= 1
             pool = {design.digest: design for design in self._guests if self._is_new(design)}
             for digest in taken:
@@ -295,13 +279,12 @@ class Guided(BaseSearcher):
     @property
     def temperature(self) -> float:
         """The relative rise of cost that a walker accepts now with probability 1/e."""
-        hot, cooling, planned = self.options.hot, self.options.cooling, self.options.evaluations
-        assert hot is not None
-        assert cooling is not None
-        first = cooling * planned
-        if self._step < first or cooling == 1:
-            return hot * self.options.cold ** min(1.0, self._step / first)
-        return hot / 2 * self.options.cold ** min(1.0, (self._step - first) / (planned - first))
+        options, hot = self.options, self.options.hot
+        first = options.cooling * options.evaluations
+        if self._step < first or options.cooling == 1:
+            return hot * options.cold ** min(1.0, self._step / first)
+        again = (self._step - first) / (options.evaluations - first)
+        return hot / 2 * options.cold ** min(1.0, again)
 
     # ---------------------------------------------------------------- saving
 

@@ -170,15 +170,6 @@ def test_walkers_begin_from_different_starts_and_move() -> None:
     assert all(design not in begun for design in moved)
 
 
-def test_wide_graphs_are_left_to_hotter_walkers_unless_told_otherwise() -> None:
-    wide = problem(32, COST, [structure("sklansky", 32)])
-    narrow, own = Guided(TASK).options, GuidedOptions(share_of_walkers=0.25, hot=0.01, cooling=0.9)
-    assert (narrow.share_of_walkers, narrow.hot, narrow.cooling) == (0.5, 0.004, 1.0)
-    chosen = Guided(wide).options
-    assert (chosen.share_of_walkers, chosen.hot, chosen.cooling) == (1.0, 0.016, 0.6)
-    assert Guided(wide, options=own).options == own
-
-
 def test_walkers_cool_and_cool_again_from_half_as_hot() -> None:
     searcher = guided(evaluations=50, hot=0.02, cold=0.1, cooling=0.6)
     measured = {0: searcher.temperature}
