@@ -1,8 +1,9 @@
 """How fast training is: the agent's loop with the own evaluator, and the same loop on ABC alone.
 
-The agent of preset `cpu16` trains on 16-bit adders of Nangate45. Each environment step evaluates
-one design at all targets of a frame. Both loops are the same code with the same settings and seeds;
-only the evaluator differs: flow `sized` of the own timer, and flows of ABC. What is reported:
+An agent trains on 16-bit adders of Nangate45 in the environments of `edarl train`. With preset
+`cpu16-plain` a step evaluates one design at all four targets, with `cpu16` two at one target each:
+where an episode starts, and what a move makes of it. Both loops are the same code with the same
+settings and seeds; only the evaluator differs: flow `sized` of the own timer, and flows of ABC.
 
 - environment steps per second, after the network has begun to learn;
 - shares of the evaluator, of inference (networks and judge asked), of the learner (sampling the
@@ -29,26 +30,25 @@ from typing import Any
 from common import arguments, load_named, print_table, write_json
 
 from edarl.agents import DqnAgent, task_info
-from edarl.agents.presets import PRESETS
-from edarl.envs import MOPrefixCircuitEnv
 from edarl.metrics import Evaluation
 from edarl.prefix.design import Design
 from edarl.runs.config import RunConfig, read_config
-from edarl.runs.loop import shown
-from edarl.runs.problem import evaluator_spec, physics_of, run_frame
+from edarl.runs.loop import environments
+from edarl.runs.problem import evaluator_spec, run_frame
 from edarl.synthesis.evaluator import Evaluator
 
 WIDTH = 16
-PRESET = "cpu16"
+SEEDS = {"cpu16-plain": (0, 1, 2), "cpu16": (0,)}
+"""By preset; a step of the second takes ten times as long."""
 TARGETS_PS = {
     "tight": (235.0, 245.0, 260.0, 275.0),
     "spread": (260.0, 275.0, 310.0, 340.0),
 }
 OWN = "sized"
 FLOWS = (OWN, "direct", "pinswap")
-STEPS = {OWN: 2000, "direct": 300, "pinswap": 300}
+STEPS = {"cpu16-plain": (2000, 200), "cpu16": (200, 80)}
+"""Environment steps that are measured: of the own loop, and of those on ABC."""
 WARM_STEPS = 150
-SEEDS = (0, 1, 2)
 PARTS = ("evaluator", "inference", "learner")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -61,28 +61,33 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--targets", nargs="+", choices=TARGETS_PS, default=list(TARGETS_PS))
     parser.add_argument("--flows", nargs="+", choices=FLOWS, default=list(FLOWS))
-    parser.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"default: {PRESET}")
+    parser.add_argument("--presets", nargs="+", choices=SEEDS, default=list(SEEDS))
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings over the preset's"
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings over the presets'"
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV here")
     options = parser.parse_args()
     loops = []
-    for name in options.targets[: 1 if options.quick else None]:
-        for seed in SEEDS[: 1 if options.quick else None]:
-            for flow in options.flows:
-                steps = 60 if options.quick else STEPS[flow]
-                warm = 70 if options.quick else WARM_STEPS
-                config = _config(options.preset, options.set, TARGETS_PS[name], flow, seed)
-                loops.append({"targets": name, **measured(config, steps, warm)})
-                print_table(list(loops[-1]), [list(loops[-1].values())])
+    for preset in options.presets[: 1 if options.quick else None]:
+        for name in options.targets[: 1 if options.quick else None]:
+            for seed in SEEDS[preset][: 1 if options.quick else None]:
+                for flow in options.flows:
+                    measured_steps = STEPS[preset][flow != OWN]
+                    steps, warm = (60, 70) if options.quick else (measured_steps, WARM_STEPS)
+                    config = _config(preset, options.set, TARGETS_PS[name], flow, seed)
+                    loop = {"preset": preset, "targets": name, **measured(config, steps, warm)}
+                    print_table(list(loop), [list(loop.values())])
+                    loops.append(loop)
     summary = _summary(loops)
     print()
     print_table(list(summary[0]), [list(row.values()) for row in summary])
-    dqn = _config(options.preset, options.set, TARGETS_PS["tight"], OWN, 0).dqn
     figures: Row = {
-        "preset": options.preset,
-        "settings": dqn.model_dump(mode="json"),
+        "settings": {
+            preset: _config(preset, options.set, TARGETS_PS["tight"], OWN, 0).model_dump(
+                mode="json", exclude_defaults=True, exclude={"library"}
+            )
+            for preset in options.presets
+        },
         "summary": summary,
         "loops": loops,
     }
@@ -101,13 +106,11 @@ def _config(
     return read_config(
         None,
         [f"preset={preset!r}", *settings],
-        method="agent",
         width=WIDTH,
         library=str(load_named("nangate45").liberty_path),
         driver_cell="BUF_X1",
         load_ff=10.0,
         flow=flow,
-        p_mode="xor",
         targets_ps=targets_ps,
         seed=seed,
     )
@@ -123,21 +126,14 @@ def measured(config: RunConfig, steps: int, warm_steps: int) -> Row:
     """
     watch = Stopwatch()
     frame = run_frame(config.model_copy(update={"flow": OWN}))
-    evaluator = TimedEvaluator(evaluator_spec(config, frame.targets_ps).build(), watch)
-    physics = physics_of(*evaluator_spec(config, frame.targets_ps).load(), config.problem())
-    environment = shown(
-        MOPrefixCircuitEnv(
-            circuit="adder",
-            width=config.width,
-            frame=frame,
-            p_mode="xor",
-            evaluator=evaluator,
-            target_ps="sample",
-            max_steps=config.dqn.episode_steps,
-        ),
-        physics,
-    )
-    agent = DqnAgent(config.dqn, task_info(environment), config.seed)
+    evaluators: list[TimedEvaluator] = []
+
+    def evaluator_of(targets_ps: tuple[float, ...]) -> Evaluator:
+        evaluators.append(TimedEvaluator(evaluator_spec(config, targets_ps).build(), watch))
+        return evaluators[-1]
+
+    environment = environments(config, frame, evaluator_of)
+    agent = DqnAgent(config.dqn.own(), task_info(environment), config.seed)
     learner, study = agent.learner, agent._study
     for owner, name, part in (
         (learner, "scores", "inference"),
@@ -154,9 +150,9 @@ def measured(config: RunConfig, steps: int, warm_steps: int) -> Row:
     outcome = agent.learn(environment, steps=steps)
     wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
     abc_s = children_seconds() - children
-    evaluator.close()
-    evaluated = outcome.calls / len(frame.targets_ps)
-    hits = (agent.counters.cache_hits - before) / len(frame.targets_ps)
+    for evaluator in evaluators:
+        evaluator.close()
+    hits = agent.counters.cache_hits - before
     whole = cpu_s + abc_s
     parts = {part: watch.cpu_s.get(part, 0.0) for part in PARTS}
     parts["evaluator"] += abc_s
@@ -166,7 +162,7 @@ def measured(config: RunConfig, steps: int, warm_steps: int) -> Row:
         "seed": config.seed,
         "steps": outcome.steps,
         "calls_per_step": round((agent.calls - calls) / outcome.steps, 3),
-        "cached": round(hits / (evaluated + hits), 3),
+        "cached": round(hits / (outcome.calls + hits), 3),
         "steps_per_update": round(outcome.steps / max(1, learner.updates - updates), 2),
         "steps_per_cpu_s": round(outcome.steps / whole, 1),
         "steps_per_s": round(outcome.steps / wall_s, 1),
@@ -178,21 +174,25 @@ def measured(config: RunConfig, steps: int, warm_steps: int) -> Row:
 def _summary(loops: Sequence[Row]) -> list[Row]:
     """Give means over the seeds, and how many times as fast the own loop is."""
     rows = []
-    for name in dict.fromkeys(loop["targets"] for loop in loops):
+    for preset, name in dict.fromkeys((loop["preset"], loop["targets"]) for loop in loops):
         of_flow = {
-            flow: [loop for loop in loops if (loop["targets"], loop["flow"]) == (name, flow)]
+            flow: [
+                loop
+                for loop in loops
+                if (loop["preset"], loop["targets"], loop["flow"]) == (preset, name, flow)
+            ]
             for flow in FLOWS
         }
         for flow, mine in of_flow.items():
             if not mine:
                 continue
-            pairs = list(zip(of_flow[OWN], mine, strict=False))
-            ratios = [own["steps_per_cpu_s"] / one["steps_per_cpu_s"] for own, one in pairs]
-            same_work = [_ratio_at_same_work(own, one) for own, one in pairs]
-            row: Row = {"targets": name, "flow": flow, "seeds": len(mine)}
-            names = [key for key in mine[0] if key not in ("targets", "flow", "seed", "steps")]
+            row: Row = {"preset": preset, "targets": name, "flow": flow, "seeds": len(mine)}
+            names = [key for key in mine[0] if key not in (*row, "seed", "steps")]
             row |= {key: statistics.mean(loop[key] for loop in mine) for key in names}
-            if ratios:
+            pairs = list(zip(of_flow[OWN], mine, strict=False))
+            if pairs:
+                ratios = [own["steps_per_cpu_s"] / one["steps_per_cpu_s"] for own, one in pairs]
+                same_work = [_ratio_at_same_work(own, one) for own, one in pairs]
                 row |= {
                     "own_is_faster": statistics.mean(ratios),
                     "least": min(ratios),

@@ -15,7 +15,7 @@ from edarl.prefix.structures import REGULAR
 
 __all__ = ["PRESETS", "Preset", "PresetName"]
 
-PresetName = Literal["cpu8", "cpu16", "gpu32", "gpu64", "prefixrl"]
+PresetName = Literal["cpu8", "cpu16", "cpu16-plain", "gpu32", "gpu64", "prefixrl"]
 """The names of the presets."""
 
 
@@ -47,6 +47,24 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
                 batch_size=32,
                 update_every=4,
                 epsilon_steps=300,
+                replay_capacity=50_000,
+            ),
+        ),
+        "cpu16-plain": Preset(
+            "PrefixRL's loop at 16 bits at a size for one core: ten times the steps, worse designs",
+            DqnConfig(
+                network=NETWORK_PRESETS["small"],
+                batch_size=32,
+                update_every=16,
+                walkers=16,
+                episode_steps=16,
+                target_ps=None,
+                retarget=0.0,
+                candidates=0,
+                dreams=0,
+                judge_steps=0,
+                epsilon_start=1.0,
+                epsilon_steps=2000,
                 replay_capacity=50_000,
             ),
         ),

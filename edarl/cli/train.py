@@ -31,7 +31,8 @@ def train(
         str | None,
         typer.Option(
             help="Named settings that hold where file and --set say nothing: cpu8 or cpu16, for "
-            "adders of so many bits on one core; gpu32 or gpu64; prefixrl, the published one."
+            "adders of so many bits on one core, cpu16-plain without a model of costs; gpu32 or "
+            "gpu64; prefixrl, the published one."
         ),
     ] = None,
     weights: Annotated[

@@ -22,6 +22,7 @@ def test_throughput_shares_the_time_of_both_loops_out(tmp_path: Path) -> None:
     ratios = {row["flow"]: row["own_is_faster"] for row in figures["summary"]}
     assert ratios["sized"] == 1.0
     assert ratios["direct"] > 1.0
+    assert figures["settings"].keys() == {"cpu16-plain", "cpu16"}
     assert len((tmp_path / "throughput.csv").read_text().splitlines()) == 3
     assert "own_is_faster" in printed
 

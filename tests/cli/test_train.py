@@ -66,7 +66,7 @@ def test_a_preset_and_weights_are_options(edarl: Run, tmp_path: Path) -> None:
 def test_an_unknown_preset_is_refused_with_the_names(edarl: Run) -> None:
     said = edarl("train", "--preset", "gpu")
     assert said.code == ExitCode.CANNOT
-    assert "'cpu8', 'cpu16', 'gpu32', 'gpu64' or 'prefixrl'" in said.err
+    assert "'cpu8', 'cpu16', 'cpu16-plain', 'gpu32', 'gpu64' or 'prefixrl'" in said.err
 
 
 def test_the_help_lists_every_preset(edarl: Run) -> None:
