@@ -284,7 +284,8 @@ def train_maskable_ppo(
     """Train the stock agent until its budget of evaluator calls is used up.
 
     Args:
-        env_fn: Makes the scalar environment.
+        env_fn: Makes the scalar environment, with the timer's figures where it is wrapped in
+            `edarl.envs.PhysicsObservation`.
         budget_calls: Most evaluator calls, those for the starts of episodes included.
         seed: Seeds policy and environment; a run on the CPU can be repeated exactly.
         on_step: Told of every step and every start of an episode, in order.
@@ -380,7 +381,7 @@ def load_ppo_policy(path: Path, info: TaskInfo) -> PpoPolicy:
         )
     width = info.width
     policy = _Policy(
-        gym.spaces.Box(0.0, 1.0, (info.planes * width * width,), np.float32),
+        gym.spaces.Box(-1.0, 1.0, (info.planes * width * width,), np.float32),
         gym.spaces.Discrete(2 * width * width),
         lambda _: config.learning_rate,
         **_policy_arguments(config, info),
