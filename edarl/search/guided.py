@@ -281,10 +281,10 @@ class Guided(BaseSearcher):
         """The relative rise of cost that a walker accepts now with probability 1/e."""
         options, hot = self.options, self.options.hot
         first = options.cooling * options.evaluations
-        if self._step < first or options.cooling == 1:
-            return hot * options.cold ** min(1.0, self._step / first)
-        again = (self._step - first) / (options.evaluations - first)
-        return hot / 2 * options.cold ** min(1.0, again)
+        cooled = self._step / first
+        if cooled >= 1 and options.cooling < 1:
+            hot, cooled = hot / 2, (self._step - first) / (options.evaluations - first)
+        return float(hot * options.cold ** min(1.0, cooled))
 
     # ---------------------------------------------------------------- saving
 
