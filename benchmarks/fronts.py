@@ -27,7 +27,7 @@ from _settings import Setting
 from common import arguments, write_json
 
 WIDTHS = {"nangate45": (16, 32, 64, 8), "sky130": (16, 32, 64, 8), "sky130hd": (16, 32, 64, 8)}
-STEPS = {8: 400, 16: 240, 32: 168, 64: 112}
+STEPS = {8: 160, 16: 240, 32: 168, 64: 112}
 """Changes that each of 12 walkers tries in each of 60 rounds of joint annealing, by width."""
 OTHER_LIBRARIES_SHARE = 0.25
 """Share of the steps on the other libraries, which no bar was set for."""
@@ -42,7 +42,7 @@ GUIDED: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {
 }
 """Where remapping makes the best regular adder, so that joint annealing cannot reach it: delay in
 ps, and the flow that gives the costs."""
-GUIDED_CALLS = {8: 400, 16: 700, 32: 1000}
+GUIDED_CALLS = {8: 200, 16: 700, 32: 1000}
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 
 Job = RegularJob | JointJob | GuidedJob | PortfolioJob | YosysJob

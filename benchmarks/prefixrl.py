@@ -102,6 +102,7 @@ class SearchJob:
 
     Attributes:
         setting: Library and width.
+        series: What its front is called.
         target_ps: The delay.
         seed: Seeds the search and its model.
         calls: Evaluation calls, the starts' among them.
@@ -109,6 +110,7 @@ class SearchJob:
     """
 
     setting: Setting
+    series: str
     target_ps: float
     seed: int
     calls: int
@@ -196,15 +198,22 @@ def main() -> None:
     parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="keep finished searches here; do not repeat them"
     )
+    parser.add_argument(
+        "--finished", action="store_true", help="report the searches that --resume has finished"
+    )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV, SVG and page here")
     options = parser.parse_args()
+    if options.finished and options.resume is None:
+        parser.error("--finished needs --resume DIR")
     published = json.loads((SHARED / "yardsticks" / "prefixrl_figures.json").read_text())
     widths = [32] if options.quick else options.widths
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.resume or Path(scratch)
         for width in widths:
-            netlists, costs = _measure(width, options.starts, folder, quick=options.quick)
+            netlists, costs = _measure(
+                width, options.starts, folder, quick=options.quick, finished_only=options.finished
+            )
             confirm(Setting("nangate45", width), netlists, folder)
             results.append(_judged(width, netlists, costs, published[FIGURES[width]]))
     _report(results)
@@ -220,7 +229,7 @@ def main() -> None:
 
 
 def _measure(
-    width: int, files: list[Path], folder: Path, *, quick: bool
+    width: int, files: list[Path], folder: Path, *, quick: bool, finished_only: bool
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, float]]]:
     """Give the netlists of all fronts, each with the name of its series, and what they cost."""
     setting = Setting("nangate45", width)
@@ -239,15 +248,23 @@ def _measure(
     for name, kind in BASELINES.items():
         result = kept(BaselineJob(setting, kind, grid), folder)
         add(name, result, result["calls"], result["elapsed_s"])
-    series = {"from four structures": (), "from known designs": drawings(files, width)}
+    series = {"from known designs": drawings(files, width), "from four structures": ()}
     for name, starts in series.items():
+        jobs = [SearchJob(setting, name, target, SEED, calls, starts) for target in targets]
+        if finished_only:
+            jobs = [job for job in jobs if finished(job, folder)]
         found = []
-        for target in targets:
-            job = SearchJob(setting, target, SEED, calls, starts)
+        for job in jobs:
             if not finished(job, folder):
-                print(f"{width} bits, {name}, {target:g} ps", file=sys.stderr, flush=True)
+                print(f"{width} bits, {name}, {job.target_ps:g} ps", file=sys.stderr, flush=True)
             found.append(kept(job, folder))
-        own = [(t, _pair(d)) for t, r in zip(targets, found, strict=True) for d in r["front"]]
+        if not found:
+            continue
+        own = [
+            (job.target_ps, _pair(design))
+            for job, result in zip(jobs, found, strict=True)
+            for design in result["front"]
+        ]
         best = dict.fromkeys(_pair(design) for result in found for design in result["best"])
         result = kept(FinishJob(setting, grid, tuple(own), tuple(best)), folder)
         add(
