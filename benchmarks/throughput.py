@@ -43,6 +43,7 @@ SEEDS = {"cpu16-plain": (0, 1, 2), "cpu16": (0,)}
 TARGETS_PS = {
     "tight": (235.0, 245.0, 260.0, 275.0),
     "spread": (260.0, 275.0, 310.0, 340.0),
+    "loose": (340.0, 400.0, 470.0, 540.0),
 }
 OWN = "sized"
 FLOWS = (OWN, "direct", "pinswap")
