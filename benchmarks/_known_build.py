@@ -47,6 +47,8 @@ REGULAR_TARGETS = (22, 14)
 ABC_RATIOS = (0.92, 1.0, 1.08, 1.17, 1.3)
 """Where the widths in `BY_ABC` are sized in ABC's flows too, as multiples of the fastest regular
 adder's delay by the own sizer: there ABC restructures to what the direct mapping cannot build."""
+SHORTENED_TARGETS = (6, 4)
+"""The same for circuits that nothing was searched for."""
 BY_ABC = (4, 5, 6, 7, 8, 12, 16, 24, 32, 64)
 FRONT_TARGETS = 8
 """Delays at which all designs are sized in each library, to choose those that are kept."""
@@ -59,7 +61,7 @@ def build(folder: Path, shipped: Path | None) -> Iterator[str]:
         folder: Where the searches are kept, and the stores of the circuits will be.
         shipped: Where the packed store goes; None packs nothing.
 
-    Circuits that nothing was searched for are left out: wider ones serve them.
+    Circuits that nothing was searched for yet get wider known ones without their top bits, sized.
 
     Yields:
         The name of each circuit when it is done.
@@ -67,16 +69,20 @@ def build(folder: Path, shipped: Path | None) -> Iterator[str]:
     parts = folder / "stores"
     parts.mkdir(parents=True, exist_ok=True)
     having = results(folder)
-    chosen = [circuit for circuit in circuits() if any(_circuit_of(r) == circuit for r in having)]
-    for circuit in chosen:
+    for circuit in circuits():
         found = [record for record in having if _circuit_of(record) == circuit]
         key = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
         path, mark = parts / f"{circuit.name}.db", parts / f"{circuit.name}.key"
         if not (mark.exists() and path.exists() and mark.read_text() == key):
+            mark.unlink(missing_ok=True)
             for old in parts.glob(f"{circuit.name}.db*"):
                 old.unlink()
             with Store.open(path) as store:
-                _fill(store, circuit, found, start_graphs(circuit, folder))
+                pool = start_graphs(circuit, folder)
+                if found:
+                    _fill(store, circuit, found, pool)
+                else:
+                    _shorten(store, circuit, pool)
             mark.write_text(key)
         yield circuit.name
     if shipped is None:
@@ -85,7 +91,7 @@ def build(folder: Path, shipped: Path | None) -> Iterator[str]:
     for old in folder.glob("known.db*"):
         old.unlink()
     with Store.open(whole) as store:
-        for circuit in chosen:
+        for circuit in circuits():
             with Store.open(parts / f"{circuit.name}.db", read_only=True) as part:
                 import_store(store, part)
         yield json.dumps(pack_known(store, shipped))
@@ -120,10 +126,23 @@ def _fill(
     _measure(store, circuit, list(dict.fromkeys(designs)), runs, other_run)
 
 
-def _regular_front(store: Store, circuit: Circuit, run: str) -> list[tuple[Design, Point]]:
+def _shorten(store: Store, circuit: Circuit, pool: Sequence[Design]) -> None:
+    """Size what there is without a search, and confirm the front."""
+    regular_run = _start_run(store, REGULAR_METHOD, {"sized_at": SHORTENED_TARGETS}, seed=0)
+    run = _start_run(store, "shortened", {"source": "wider known adders"}, seed=0)
+    runs = dict.fromkeys(pool, run) | dict.fromkeys(regular_designs(circuit), regular_run)
+    regular = _regular_front(store, circuit, regular_run, SHORTENED_TARGETS)
+    targets = sorted({point.target_ps for _, point in regular})
+    best = _best(zip(pool, _sized(pool, LIBRARIES[0], targets), strict=True))
+    _confirm(store, (), best, runs)
+
+
+def _regular_front(
+    store: Store, circuit: Circuit, run: str, count: tuple[int, int] = REGULAR_TARGETS
+) -> list[tuple[Design, Point]]:
     """Size the regular structures closely; store and give what no other one of them beats."""
     designs = regular_designs(circuit)
-    tight, loose = REGULAR_TARGETS
+    tight, loose = count
     targets = _targets(designs, LIBRARIES[0], loose)
     fastest_ps = targets[1]
     targets += [round(fastest_ps * 1.6 ** (k / tight), 1) for k in range(1, tight)]

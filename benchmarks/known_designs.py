@@ -27,7 +27,7 @@ import edarl.store.known
 from edarl.store.known import known_circuits, known_store
 
 SHIPPED = Path(edarl.store.known.__file__).with_name("shipped")
-QUICK_WIDTHS = (4, 8)
+QUICK_WIDTHS = {4, 8}
 
 
 def main() -> None:
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--fill", type=Path, metavar="DIR", help="search, and pack what is found")
     parser.add_argument("--pack-only", action="store_true", help="with --fill: do not search")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write the CSV file here")
+    parser.add_argument("--widths", default="", help="check these widths only, such as 8,16")
     parser.add_argument(
         "--no-comparison", action="store_true", help="leave the regular structures out"
     )
@@ -48,8 +49,11 @@ def main() -> None:
         return
     with known_store() as store, _bar() as bar:
         circuits = known_circuits(store)
+        widths = {int(width) for width in options.widths.split(",") if width}
         if options.quick:
-            circuits = [circuit for circuit in circuits if circuit.width in QUICK_WIDTHS]
+            widths = QUICK_WIDTHS
+        if widths:
+            circuits = [circuit for circuit in circuits if circuit.width in widths]
         task = bar.add_task("checking", total=len(circuits), shown="")
         rows: list[Checked] = []
         for circuit in circuits:

@@ -22,7 +22,7 @@ _WALKERS = 12
 _STEPS_AT_32_BITS = 140
 """Changes that each walker tries in a round: 15 rounds take about three seconds at any width."""
 
-Told = Callable[[RunProgress], None] | None
+_Told = Callable[[RunProgress], None] | None
 """Who is told how far a search is."""
 
 
@@ -35,7 +35,7 @@ def anneal_jointly(
     *,
     rounds: int,
     seed: int,
-    on_progress: Told = None,
+    on_progress: _Told = None,
 ) -> tuple[Candidate | None, int]:
     """Anneal graph and sizes of an adder together, from the best of some designs.
 
@@ -49,7 +49,7 @@ def anneal_jointly(
         starts: Designs to begin from; the own sizer chooses among them.
         rounds: How long; each counts as an evaluation call.
         seed: The one seed.
-        on_progress: Told how far it is.
+        on_progress: _Told how far it is.
 
     Returns:
         The best netlist found, None without any; and the rounds that were walked.
@@ -106,7 +106,7 @@ def anneal(
     *,
     budget: int,
     seed: int,
-    on_progress: Told = None,
+    on_progress: _Told = None,
 ) -> list[tuple[Design, Evaluation]]:
     """Anneal from the best known designs in the flow that costs one call per design.
 
@@ -116,7 +116,7 @@ def anneal(
         known: Designs with what is known of them.
         budget: Evaluation calls.
         seed: The one seed.
-        on_progress: Told how far it is.
+        on_progress: _Told how far it is.
 
     Returns:
         Everything that could be evaluated.
