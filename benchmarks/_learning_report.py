@@ -252,7 +252,7 @@ def _ablations(searches: Sequence[Row]) -> list[Row]:
     )
     titles = {"scratch": "as it is"} | {kind: title for kind, (title, *_) in ABLATIONS.items()}
     return [
-        _saved(problem, "changed", title, mine, MARKS[:-1])
+        _saved(problem, "changed", title, mine, MARKS[:2])
         for problem in problems
         for kind, title in titles.items()
         if (mine := _of(searches, problem, kind))

@@ -40,7 +40,7 @@ CALLS = {16: 2000, 32: 4000}
 UNSEEN = (Problem(24, 315.0), Problem(16, 1000.0, "sky130hd"))
 """A width and a library that the twins' examples are not of."""
 ABLATED = Problem(16, 290.0)
-ABLATED_CALLS = 500
+ABLATED_CALLS = 300
 RANKED = (Problem(16, 310.0), Problem(32, 345.0))
 LEARNT = (150, 600)
 PRETRAINING = {16: (245.0, 290.0, 340.0), 24: (300.0, 330.0)}

@@ -15,7 +15,7 @@ def test_learning_counts_calls_and_gives_shares_of_the_rivals_budgets(tmp_path: 
     for search in figures["searches"]:
         is_rival = search["kind"].startswith(("anneal", "evolve"))
         is_ablation = search["target_ps"] == 290
-        assert search["calls"] == (100 if is_rival else 25 if is_ablation else 50)
+        assert search["calls"] == (100 if is_rival else 15 if is_ablation else 50)
         assert search["final_um2"] <= search["regular_um2"]
         assert (search["pretraining_calls"] > 0) is (
             search["kind"] in ("shuffled", "frozen", "pretrained")
