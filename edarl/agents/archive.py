@@ -40,7 +40,8 @@ class Archive:
         self._points = np.full((most, 1, len(POINT_NAMES)), np.nan)
         self._scores = np.full((most, targets), np.inf)
         self._log_costs = np.full((most, targets), np.nan)
-        self._features = np.full((most, targets, info.features_count), np.nan, dtype=np.float32)
+        self._features = np.zeros((most, targets, info.features_count), dtype=np.float32)
+        self._has_features = np.zeros((most, targets), dtype=np.bool_)
 
     def __len__(self) -> int:
         return len(self._designs)
@@ -76,7 +77,7 @@ class Archive:
             row = len(self)
             self._index[design] = row
             self._designs.append(design)
-            self._features[row] = np.nan
+            self._has_features[row] = False
             known = curve
         else:
             before = self._points[row]
@@ -102,12 +103,13 @@ class Archive:
             targets each is for.
         """
         known = np.isfinite(self._log_costs[: len(self)])
-        missing = known & np.isnan(self._features[: len(self)]).any(axis=2)
+        missing = known & ~self._has_features[: len(self)]
         for column, target in enumerate(self._targets):
             rows = np.flatnonzero(missing[:, column])
             if len(rows):
                 designs = [self._designs[row] for row in rows]
                 self._features[rows, column] = self._info.features(designs, target)
+                self._has_features[rows, column] = True
         rows, columns = np.nonzero(known)
         return self._features[rows, columns], self._log_costs[rows, columns], columns
 
@@ -160,7 +162,8 @@ class Archive:
         ranks = np.empty_like(order)
         np.put_along_axis(ranks, order, np.arange(len(self))[None, :], axis=1)
         kept = np.sort(np.argsort(ranks.min(axis=0), kind="stable")[: self.capacity])
-        for array in (self._points, self._scores, self._log_costs, self._features):
+        arrays = (self._points, self._scores, self._log_costs, self._features, self._has_features)
+        for array in arrays:
             array[: len(kept)] = array[kept]
         self._designs = [self._designs[row] for row in kept]
         self._index = {design: row for row, design in enumerate(self._designs)}
@@ -204,6 +207,6 @@ class Archive:
         self._index = {design: row for row, design in enumerate(designs)}
         self._points[:count] = np.nan
         self._points[:count, :points] = given
-        self._features[:count] = np.nan
+        self._has_features[:count] = False
         if count:
             self._score(slice(count))
