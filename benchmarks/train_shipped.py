@@ -88,34 +88,36 @@ def value_part(out: Path, folder: Path, *, quick: bool) -> dict[str, Any]:
 def agents_part(out: Path, folder: Path, *, quick: bool) -> list[dict[str, Any]]:
     """Train and measure the policies; give the figures."""
     every = []
+    size = "-quick" if quick else ""
     for plan in _shipped_agents.plans(quick=quick):
         path = out / plan.name
-        figures = _kept(
-            folder / f"{plan.name}{'-quick' if quick else ''}.json",
+        trained = _kept(
+            folder / f"{plan.name}{size}-trained.json",
             lambda plan=plan, path=path: _shipped_agents.train(plan, path, folder, quick=quick),
             needs=path,
         )
-        rows = figures["rows"]
-        print_table(list(rows[0]), [list(row.values()) for row in rows])
-        _write_card(
-            path,
-            [
-                Figures(
-                    f"Training: {figures['calls']} calls, best saving at any of its targets "
-                    f"{figures['best_saving']:.1f} %, {figures['cpu_s']:.0f} CPU seconds. "
-                    f"{_where()}.",
-                    [figures["targets"]],
-                ),
-                Figures(
-                    "Asked afterwards, flow `sized`; saving is against the best regular structure "
-                    "at that delay. `search` is guided search with the shipped value model, with "
-                    "and without this policy's proposals.",
-                    rows,
-                ),
-            ],
-            (_NOT_DONE, *plan.limits),
+        rows = _kept(
+            folder / f"{plan.name}{size}-asked.json",
+            lambda plan=plan, path=path: _shipped_agents.asked(path, plan, quick=quick),
+            needs=path,
         )
-        every.append(figures)
+        print_table(list(rows[0]), [list(row.values()) for row in rows])
+        tables = [
+            Figures(
+                f"Training of {trained['calls']} calls, {trained['cpu_s']:.0f} CPU seconds; saving "
+                f"of what it found, at its targets. {_where()}.",
+                [trained["targets"]],
+            ),
+            Figures(
+                "Asked afterwards, flow `sized`: saving of the best against the best regular "
+                "structure at that delay, mean over the seeds (smallest to largest). `search` "
+                "begins with the shipped value model, with and without this policy's proposals; "
+                "its calls include the regular structures.",
+                rows,
+            ),
+        ]
+        _write_card(path, tables, (_NOT_DONE, *plan.limits))
+        every.append({"name": plan.name, "training": trained, "asked": rows})
     return every
 
 
