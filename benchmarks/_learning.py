@@ -20,7 +20,6 @@ from edarl.agents.value.scale import Reference, regular_designs
 from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
-from edarl.prefix.graph import PrefixGraph
 from edarl.search import (
     Annealing,
     AnnealingOptions,
@@ -54,7 +53,6 @@ KINDS = {
     "frozen": "guided, frozen pre-trained model",
     "scratch": "guided, model learning from scratch",
     "pretrained": "guided, pre-trained model that learns on",
-    "neighbours": "guided, model and designs of other targets of the same width",
 }
 
 ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -73,7 +71,7 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 """Guided search from scratch with something changed: in words, its options and the model's."""
 
-_TAUGHT = ("shuffled", "frozen", "pretrained", "neighbours")
+_TAUGHT = ("shuffled", "frozen", "pretrained")
 STATIC_FEATURES = 8
 _FROZEN = ("untrained", "shuffled", "frozen")
 
@@ -116,7 +114,6 @@ class Taught:
         """Search, and give all examples that came by."""
         begun = time.process_time()
         searcher, evaluator = _made("scratch", self.problem, self.seed, self.calls, None)
-        assert isinstance(searcher, Guided)
         outcome = run_search(searcher, evaluator, budget_calls=self.calls)
         foreteller: Any = searcher.problem.foreteller
         examples = foreteller.examples
@@ -124,7 +121,6 @@ class Taught:
             "calls": outcome.progress.calls,
             "features": np.round(examples.features.astype(float), 6).tolist(),
             "log_costs": np.round(examples.log_costs.astype(float), 7).tolist(),
-            "designs": [[design.graph.text, design.or_bits] for design in searcher.population],
             "cpu_s": round(time.process_time() - begun, 2),
         }
 
@@ -152,9 +148,6 @@ class Search:
         problem = self.problem
         examples = _examples(self.taught, folder) if self.kind in _TAUGHT else None
         searcher, evaluator = _made(self.kind, problem, self.seed, self.calls, examples)
-        if self.kind == "neighbours":
-            assert isinstance(searcher, Guided)
-            searcher.invite(_designs(self.taught, folder))
         _, again = _made("random", problem, 0, self.calls, None)
         regular = [
             iso_delay_cost(found, target_ps=problem.target_ps)
@@ -217,15 +210,6 @@ def _made(
             examples = Examples(examples.features, examples.log_costs[order])
         foreteller.pretrain(examples, steps=min(3000, 3 * calls))  # fewer only with `--quick`
     return Guided(replace(problem, foreteller=foreteller), seed, options), evaluator
-
-
-def _designs(taught: Sequence[Taught], folder: Path) -> list[Design]:
-    """Give the best designs that searches have found."""
-    return [
-        Design(PrefixGraph.from_text(text), Circuit("adder", one.problem.width), or_bits)
-        for one in taught
-        for text, or_bits in kept(one, folder)["designs"]
-    ]
 
 
 class Job(Protocol):

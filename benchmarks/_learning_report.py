@@ -69,7 +69,7 @@ def report(
         "ranks": _ranks(rankings),
         "searches": list(searches),
     }
-    print(f"{len(searches)} of {planned} searches are finished")
+    print(f"{figures['searches_finished']} of {planned} searches are finished")
     for part, title in (
         ("rivals", "best cost in um2, mean over seeds; CPU s without pre-training"),
         ("verdict", "share of the rival's budget needed for its mean final cost"),
