@@ -21,6 +21,8 @@ __all__ = ["report", "write_figures"]
 MARKS = (250, 500, 1000, 2000)
 REPEATS = 2000
 REFERENCE = "annealing"
+ABLATED = "agent"
+"""Rows whose name only begins with it are its ablations."""
 Row = dict[str, Any]
 Pairs = Sequence[Sequence[float]]
 
@@ -218,10 +220,15 @@ def _draw(runs: Sequence[Row], judges: dict[int, _Judge], path: Path) -> None:
 
     colours = dict(zip(dict.fromkeys(run["name"] for run in runs), _palette(), strict=False))
     drawn: dict[str, Any] = {}
-    figure = Figure(figsize=(5.2 * len(judges), 5.4), layout="constrained")
-    for place, (width, judge) in enumerate(judges.items(), start=1):
-        axes = figure.add_subplot(1, len(judges), place)
+    panels = [(f"{width} bits", width, False) for width in judges]
+    panels += [(f"{w} bits, ablations", w, True) for w in judges if _is_ablated(_rows(runs, w))]
+    figure = Figure(figsize=(4.4 * len(panels), 5.2), layout="constrained")
+    for place, (title, width, ablations) in enumerate(panels, start=1):
+        judge = judges[width]
+        axes = figure.add_subplot(1, len(panels), place)
         for name, mine in _rows(runs, width).items():
+            if name != ABLATED and name.startswith(ABLATED) is not ablations:
+                continue
             calls = np.unique(np.geomspace(20, mine[0]["calls"], 50).round())
             gains = np.array([[judge.gain_after(run, at) for at in calls] for run in mine])
             rng = np.random.default_rng(0)
@@ -230,7 +237,7 @@ def _draw(runs: Sequence[Row], judges: dict[int, _Judge], path: Path) -> None:
             axes.fill_between(calls, low, high, color=colours[name], alpha=0.12, linewidth=0)
             [line] = axes.plot(calls, gains.mean(axis=0), color=colours[name], linewidth=1.4)
             drawn.setdefault(name, line)
-        axes.set_title(f"{width} bits", loc="left", fontsize=10)
+        axes.set_title(title, loc="left", fontsize=10)
         axes.set_xscale("log")
         axes.set_xlabel("evaluation calls")
         axes.set_ylabel("gain over the regular structures")
@@ -241,6 +248,10 @@ def _draw(runs: Sequence[Row], judges: dict[int, _Judge], path: Path) -> None:
     )
     with mpl.rc_context({"svg.hashsalt": "edarl", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})
+
+
+def _is_ablated(rows: dict[str, list[Row]]) -> bool:
+    return any(name != ABLATED and name.startswith(ABLATED) for name in rows)
 
 
 def _palette() -> list[str]:
