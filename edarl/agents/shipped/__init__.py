@@ -1,6 +1,6 @@
 """Trained agents that come with the package, and agents in folders of the same form.
 
-A shipped agent is a folder in `edarl/agents/shipped/`: a manifest, safetensors files whose sha256
+A shipped agent is a folder beside this file: a manifest, safetensors files whose sha256
 the manifest holds, and `card.md`. Nothing in it is executed.
 """
 
@@ -21,7 +21,7 @@ CARD_NAME = "card.md"
 VALUE_MODEL = "value"
 """The shipped value model's name."""
 
-_FOLDER = Path(__file__).parent / "shipped"
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
