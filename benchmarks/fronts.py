@@ -29,7 +29,7 @@ from common import arguments, write_json
 WIDTHS = {"nangate45": (16, 32, 64, 8), "sky130": (16, 32, 64, 8), "sky130hd": (16, 32, 64, 8)}
 STEPS = {8: 160, 16: 240, 32: 168, 64: 112}
 """Changes that each of 12 walkers tries in each of 60 rounds of joint annealing, by width."""
-OTHER_LIBRARIES_SHARE = 0.25
+OTHER_LIBRARIES_SHARE = 0.15
 """Share of the steps on the other libraries, which no bar was set for."""
 SIZING_SHARE = 0.4
 """Share of the steps for the searches that leave the graph alone."""
@@ -129,15 +129,16 @@ def _jobs(setting: Setting, known: tuple[Drawn, ...], *, quick: bool) -> list[tu
     jobs += [("regular", RegularJob(setting, delays)), ("yosys", YosysJob(setting, ends))]
     # At 64 bits the loose delays are left to what tighter and earlier searches found.
     some = tight if setting.width == 64 else delays
-    jobs += [("joint", JointJob(setting, d, SEED, steps, True, known)) for d in reversed(some)]
+    some = (*some[::2], *some[1::2])  # so that a run that is cut short covers the whole range
+    jobs += [("joint", JointJob(setting, d, SEED, steps, True, known)) for d in some]
     for target, flow in GUIDED.get((setting.library, setting.width), ()):
         calls = GUIDED_CALLS[setting.width]
         jobs.append(("guided", GuidedJob(setting, float(target), flow, 0, calls, known)))
-    some = delays[:: 2 if share == 1.0 and setting.width < 64 else 3]
-    jobs.append(("portfolio", PortfolioJob(setting, some)))
     if setting.library != "nangate45" or setting.width == 8:  # the others have these from joint.py
         less = round(SIZING_SHARE * steps)
         jobs += [("annealed sizes", JointJob(setting, d, SEED, less, False)) for d in tight]
+    some = delays[:: 2 if share == 1.0 and setting.width < 64 else 3]
+    jobs.append(("portfolio", PortfolioJob(setting, some)))
     return jobs
 
 
