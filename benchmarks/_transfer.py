@@ -49,6 +49,9 @@ SEARCHERS = {
     "pretrained": "pre-trained, learns on",
     "scratch": "from scratch",
 }
+WIDE_FROM = 32
+WIDE = GuidedOptions(share_of_walkers=1.0, hot=0.016, cooling=0.6)
+"""Wide graphs are searched by walkers alone, hotter than by default and cooled twice."""
 POPULATION, POOL, TOP = 24, 128, 8
 _CROSSOVER = 0.3
 _AT_A_TIME = 16
@@ -259,7 +262,8 @@ class Search:
         """Search, and give every improvement with the calls until then."""
         stated = self.problem.stated()
         regular = self.problem.regular_um2()
-        options = GuidedOptions(candidates=self.candidates).for_budget(self.calls)
+        options = WIDE if self.problem.width >= WIDE_FROM else GuidedOptions()
+        options = replace(options, candidates=self.candidates).for_budget(self.calls)
         if self.kind == "random":
             options = replace(options, choose="random")
         else:

@@ -91,15 +91,15 @@ class Place:
 
 PLACES = (
     Place("width", "adder", 32, search_calls=500),
-    Place("width", "adder", 24, search_calls=250),
-    Place("circuit", "priority_encoder", 16, search_calls=250, candidates=16),
     Place("library", "adder", 16, "sky130hd", search_calls=250),
+    Place("circuit", "priority_encoder", 16, search_calls=250, candidates=16),
+    Place("same", "adder", 16),
+    Place("width", "adder", 24, search_calls=250),
     Place("width", "adder", 64, search_calls=250),
     Place("circuit", "incrementer", 16, search_calls=250, candidates=16),
     Place("library", "adder", 16, "sky130", search_calls=250),
     Place("circuit", "gray_to_binary", 16, search_calls=250, candidates=16),
     Place("width", "adder", 48),
-    Place("same", "adder", 16),
     Place("circuit", "priority_encoder", 32),
     Place("circuit", "incrementer", 32),
     Place("circuit", "gray_to_binary", 32),
@@ -151,7 +151,7 @@ def main() -> None:
 def _jobs(folder: Path, parts: Sequence[str], *, quick: bool) -> list[Rank | Search]:
     """Give all jobs, what matters most first; frames are measured on the way."""
     widths, calls, steps = ((8,), 40, 50) if quick else (LESSON_WIDTHS, 250, 3000)
-    places = (PLACES[2], PLACES[9]) if quick else PLACES
+    places = PLACES[2:4] if quick else PLACES
     seeds = SEEDS[:1] if quick else SEEDS
     lessons = tuple(
         Lesson(problem, LESSON_SEED, calls)
@@ -174,8 +174,8 @@ def _jobs(folder: Path, parts: Sequence[str], *, quick: bool) -> list[Rank | Sea
                 own = teaching if kind in ("frozen", "pretrained") else None
                 problem, group = problems["middle"], place.group
                 searches.append(Search(kind, problem, group, seed, budget, place.candidates, own))
-    wanted = [*ranks["tight"], *searches[: len(searches) // 2], *ranks["middle"]]
-    wanted += searches[len(searches) // 2 :]
+    first = len(seeds) * len(SEARCHERS)
+    wanted = [*ranks["tight"], *searches[:first], *ranks["middle"], *searches[first:]]
     return [job for job in wanted if ("rank" if isinstance(job, Rank) else "search") in parts]
 
 
