@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="keep finished jobs here; do not repeat them"
     )
-    parser.add_argument("--finished", action="store_true", help="report what --resume has finished")
+    parser.add_argument(
+        "--finished", action="store_true", help="report the places that --resume has all seeds of"
+    )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV and SVG here")
     options = parser.parse_args()
     if options.finished and options.resume is None:
@@ -128,7 +130,8 @@ def main() -> None:
         jobs = _jobs(folder, options.parts, quick=options.quick)
         planned = len(jobs)
         if options.finished:
-            jobs = [job for job in jobs if finished(job, folder)]
+            missing = {(job.problem, type(job)) for job in jobs if not finished(job, folder)}
+            jobs = [job for job in jobs if (job.problem, type(job)) not in missing]
         teachings = list(dict.fromkeys(job.teaching for job in jobs if job.teaching))
         lessons = list(dict.fromkeys(one for teaching in teachings for one in teaching.lessons))
         run_jobs(lessons, folder, options.workers)
