@@ -322,6 +322,7 @@ def _draw(figures: Row, path: Path) -> None:
     import matplotlib as mpl
     import numpy as np
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     places = _places(figures["ranks"])
     searched = _places(figures["searches"])
@@ -336,7 +337,9 @@ def _draw(figures: Row, path: Path) -> None:
             at = np.arange(len(mine)) + 0.11 * (number - 3)
             values = [row[figure_of] for row in mine]
             drawn[title] = axes.plot(at, values, "o", color=COLOURS[model], markersize=4)[0]
-        axes.set_xticks(range(len(places)), [_short(place) for place in places], rotation=55)
+        axes.set_xticks(
+            range(len(places)), [_short(place) for place in places], rotation=40, ha="right"
+        )
         axes.tick_params(axis="x", labelsize=7)
         axes.set_title(
             (
@@ -348,6 +351,7 @@ def _draw(figures: Row, path: Path) -> None:
         )
         if half:
             axes.set_yscale("symlog", linthresh=1)
+            axes.set_ylim(bottom=-0.2)
         axes.grid(visible=True, alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     for number, place in enumerate(searched):
@@ -363,6 +367,7 @@ def _draw(figures: Row, path: Path) -> None:
             drawn[f"search: {title}"] = line
         axes.set_title(_short(place), loc="left", fontsize=9)
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("evaluation calls")
         axes.set_ylabel("saving [%]")
         axes.grid(visible=True, alpha=0.3)
@@ -375,10 +380,10 @@ def _draw(figures: Row, path: Path) -> None:
 
 
 def _short(place: tuple[Any, ...]) -> str:
-    _, library, circuit, width, _ = place
+    _, library, circuit, width, target = place
     kind = "" if circuit == "adder" else f" {circuit.replace('_', ' ')}"
     home = " (home)" if place[0] == "same" else ""
-    return f"{'' if library == HOME else f'{library} '}{width} b{kind}{home}"
+    return f"{'' if library == HOME else f'{library} '}{width} b{kind}, {target:g} ps{home}"
 
 
 if __name__ == "__main__":
