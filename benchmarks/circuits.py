@@ -56,7 +56,7 @@ def main() -> None:
         "--resume", type=Path, metavar="DIR", help="keep finished jobs here; do not repeat them"
     )
     parser.add_argument(
-        "--finished", action="store_true", help="confirm and report what --resume has finished"
+        "--finished", action="store_true", help="report the circuits that --resume has all of"
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV and SVG here")
     options = parser.parse_args()
@@ -72,8 +72,8 @@ def main() -> None:
             if options.finished and not finished(frame, folder):
                 continue
             mine = _searches(frame, folder, quick=options.quick)
-            if options.finished:
-                mine = [job for job in mine if finished(job, folder)]
+            if options.finished and not all(finished(job, folder) for job in mine):
+                continue
             run_jobs(mine, folder, options.workers)
             checks = _confirmations(mine, folder)
             run_jobs(checks, folder, options.workers)
@@ -93,8 +93,8 @@ def _frames(*, quick: bool) -> list[FrameJob]:
     first, second = LIBRARIES
     places = [
         *((kind, 16, first) for kind in FEWER),
-        *((kind, 32, first) for kind in FEWER),
         *((kind, 16, second) for kind in FEWER),
+        *((kind, 32, first) for kind in FEWER),
         *((kind, 16, first) for kind in KINDS[3:]),
         *((kind, 32, first) for kind in KINDS[3:]),
         *((kind, 32, second) for kind in FEWER),
@@ -341,6 +341,7 @@ def _draw(figures: Row, path: Path) -> None:
     """Draw savings over the targets, a panel per library and circuit, a shade per width."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     panels = list(dict.fromkeys((row["library"], row["circuit"]) for row in figures["targets"]))
     columns = min(3, len(panels))
@@ -374,6 +375,7 @@ def _draw(figures: Row, path: Path) -> None:
         axes.axhline(0, color="#999999", linewidth=0.8)
         axes.set_title(f"{panel[0]}, {panel[1].replace('_', ' ')}", loc="left", fontsize=10)
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("delay target [ps]")
         axes.set_ylabel("saving [%]")
         axes.grid(visible=True, alpha=0.3)
