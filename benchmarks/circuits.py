@@ -341,7 +341,6 @@ def _draw(figures: Row, path: Path) -> None:
     """Draw savings over the targets, a panel per library and circuit, a shade per width."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter
 
     panels = list(dict.fromkeys((row["library"], row["circuit"]) for row in figures["targets"]))
     columns = min(3, len(panels))
@@ -375,7 +374,9 @@ def _draw(figures: Row, path: Path) -> None:
         axes.axhline(0, color="#999999", linewidth=0.8)
         axes.set_title(f"{panel[0]}, {panel[1].replace('_', ' ')}", loc="left", fontsize=10)
         axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        ticks = [row["target_ps"] for row in here]
+        axes.set_xticks(ticks, [f"{target:g}" for target in ticks], rotation=45, fontsize=7)
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("delay target [ps]")
         axes.set_ylabel("saving [%]")
         axes.grid(visible=True, alpha=0.3)
