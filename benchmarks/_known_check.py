@@ -150,11 +150,12 @@ def report(rows: Sequence[Checked]) -> None:
     ]  # fmt: skip
     print_table(head, table)
     for place, name in enumerate(DELAYS):
-        savings = [value for row in rows if row.delays_ps and (value := row.savings()[place])]
+        each = [row.savings()[place] for row in rows if row.delays_ps]
+        savings = [value for value in each if value is not None]
         if savings:
             print(
                 f"{name}: mean saving {statistics.fmean(savings):.1f} %, least {min(savings):.1f}, "
-                f"most {max(savings):.1f} over {len(savings)} adders"
+                f"most {max(savings):.1f} over {len(savings)} of {len(each)} adders"
             )
     print(
         f"{sum(row.proven for row in rows)} of {sum(row.netlists for row in rows)} netlists "
