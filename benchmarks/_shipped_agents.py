@@ -23,7 +23,7 @@ __all__ = ["Plan", "asked", "plans", "train"]
 
 CALLS = 1500
 """Evaluation calls of a training."""
-PLANS = ((8, "nangate45"), (16, "sky130"), (16, "nangate45"), (8, "sky130"))
+PLANS = ((8, "nangate45"), (16, "sky130"))
 """Widths and libraries."""
 SEED = 0
 STRETCH = 1.12
@@ -57,8 +57,8 @@ class Plan:
         return (
             f"It has seen adders of {self.width} bits in {self.library} alone: one seed, "
             f"{self.calls} calls.",
-            "That its proposals improve a search is not shown: too few searches with and without "
-            "them were compared, and they differ little.",
+            "That its proposals improve a search is not shown: compare the rows with and without "
+            "them. On 16-bit adders in sky130 a search of 60 calls saved less with them.",
         )
 
 
