@@ -223,6 +223,21 @@ def _verdict(figures: Sequence[Row]) -> str:
             sentences.append(
                 f"{bits}, at Yosys' own delay: {least:.1f} % of {YOSYS_BAR:g} asked for, {verdict}."
             )
+    done = {(entry["library"], entry["width"]) for entry in figures}
+    missing = [
+        f"{name} at {width} bits"
+        for library, name in _NAMES.items()
+        for width in (8, 16, 32, 64)
+        if (library, width) not in done
+    ]
+    if missing:
+        sentences.append(f"Not run yet: {', '.join(missing)}.")
+    larger = [entry for entry in figures if entry["losing"]]
+    if larger:
+        sentences.append(
+            "Where ours is larger than regular, ABC's remapping makes the regular adder, and no "
+            "guided search in those flows was run; a user is served the regular one there."
+        )
     flagged = [entry["opensta"] for entry in figures if entry["opensta"] is not None]
     if flagged:
         sentences.append(
