@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from common import load_named
+from jaxtyping import Float32
 
 from edarl.agents.value.base import Examples
-from edarl.agents.value.scale import regular_designs
+from edarl.agents.value.scale import Reference, regular_designs
 from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.circuits import Circuit
+from edarl.prefix.design import Design
 from edarl.search import (
     Annealing,
     AnnealingOptions,
@@ -32,7 +34,7 @@ from edarl.search.base import BaseSearcher
 from edarl.synthesis.timing.evaluator import FastEvaluator
 from edarl.synthesis.timing.features import FEATURE_NAMES, Physics
 
-__all__ = ["KINDS", "RIVALS", "Problem", "Search", "Taught", "finished", "kept"]
+__all__ = ["ABLATIONS", "KINDS", "RIVALS", "Job", "Problem", "Search", "Taught", "finished", "kept"]
 
 RIVALS: dict[str, tuple[str, ...]] = {
     "annealing": ("anneal", "anneal_default"),
@@ -52,7 +54,25 @@ KINDS = {
     "scratch": "guided, model learning from scratch",
     "pretrained": "guided, pre-trained model that learns on",
 }
+
+ABLATIONS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "static": ("features without timing (the first 8 of 38)", {}, {}),
+    "single": ("one network instead of four", {}, {"members": 1}),
+    "mean": ("the mean of the networks decides", {"choose": "mean"}, {}),
+    "candidates_8": ("8 candidates per call", {"candidates": 8}, {}),
+    "candidates_128": ("128 candidates per call", {"candidates": 128}, {}),
+    "walkers": ("walkers only", {"share_of_walkers": 1.0}, {}),
+    "population": ("population only", {"share_of_walkers": 0.0}, {}),
+    "convolution": (
+        "convolution beside the features, 1 step of 16 designs per head and call",
+        {},
+        {"kind": "convolution", "steps": 1, "batch_size": 16},
+    ),
+}
+"""Guided search from scratch with something changed: in words, its options and the model's."""
+
 _TAUGHT = ("shuffled", "frozen", "pretrained")
+STATIC_FEATURES = 8
 _FROZEN = ("untrained", "shuffled", "frozen")
 
 
@@ -176,9 +196,13 @@ def _made(
 
     from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
 
-    learning = ForetellerOptions(steps=0) if kind in _FROZEN else ForetellerOptions()
+    _, changed, changed_model = ABLATIONS.get(kind, ("", {}, {}))
+    options = replace(options, **changed)
+    learning = ForetellerOptions(steps=0) if kind in _FROZEN else ForetellerOptions(**changed_model)
     physics = Physics(library, constraint, circuit)
     foreteller = EnsembleForeteller(physics, target, seed=seed, options=learning)
+    if kind == "static":
+        foreteller.reference = _Static(physics, target)
     if kind in _TAUGHT:
         assert examples is not None
         if kind == "shuffled":
@@ -186,6 +210,22 @@ def _made(
             examples = Examples(examples.features, examples.log_costs[order])
         foreteller.pretrain(examples, steps=min(3000, 3 * calls))  # fewer only with `--quick`
     return Guided(replace(problem, foreteller=foreteller), seed, options), evaluator
+
+
+class Job(Protocol):
+    """Something that is done once and kept."""
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """Do it; the folder has what it needs from others."""
+
+
+class _Static(Reference):
+    """Keeps back what the timer says; the first features are what can be counted without it."""
+
+    def relative(self, designs: Sequence[Design]) -> Float32[np.ndarray, "b s"]:
+        features = super().relative(designs)
+        features[:, STATIC_FEATURES:] = 0
+        return features
 
 
 def _examples(taught: Sequence[Taught], folder: Path) -> Examples:
@@ -197,12 +237,12 @@ def _examples(taught: Sequence[Taught], folder: Path) -> Examples:
     return Examples.joined(parts)
 
 
-def finished(job: Search | Taught, folder: Path) -> bool:
+def finished(job: Job, folder: Path) -> bool:
     """Say whether the folder has a job already."""
     return _path(job, folder).exists()
 
 
-def kept(job: Search | Taught, folder: Path) -> dict[str, Any]:
+def kept(job: Job, folder: Path) -> dict[str, Any]:
     """Give a job's result from the folder; run it first where it is not there."""
     path = _path(job, folder)
     if not path.exists():
@@ -215,5 +255,5 @@ def kept(job: Search | Taught, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _path(job: Search | Taught, folder: Path) -> Path:
+def _path(job: Job, folder: Path) -> Path:
     return folder / f"{hashlib.sha256(repr(job).encode()).hexdigest()[:24]}.json"

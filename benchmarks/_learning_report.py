@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _learning import KINDS, RIVALS
+from _learning import ABLATIONS, KINDS, RIVALS
+from _learning_ranks import RANKED
 from common import print_table
 
 from edarl.agents.checkpoint import versions
@@ -45,29 +46,36 @@ _NEARLY = 1 + 1e-6
 Row = dict[str, Any]
 
 
-def report(searches: Sequence[Row], planned: int, lesson_calls: int) -> Row:
+def report(
+    searches: Sequence[Row], rankings: Sequence[Row], planned: int, lesson_calls: int
+) -> Row:
     """Print the tables and give all figures.
 
     Args:
         searches: What `_learning.Search` gave.
-        planned: How many searches there should be.
+        rankings: What `_learning_ranks.Ranking` gave.
+        planned: How many of both there should be.
         lesson_calls: Calls of each search that examples for pre-training come from.
     """
     figures: Row = {
         "searches_planned": planned,
-        "searches_finished": len(searches),
+        "searches_finished": len(searches) + len(rankings),
         "calls_per_lesson": lesson_calls,
         "versions": versions(),
         "rivals": _rivals(searches),
         "verdict": _verdict(searches),
         "twins": _twins(searches),
+        "ablations": _ablations(searches),
+        "ranks": _ranks(rankings),
         "searches": list(searches),
     }
-    print(f"{len(searches)} of {planned} searches are finished")
+    print(f"{figures['searches_finished']} of {planned} searches are finished")
     for part, title in (
         ("rivals", "best cost in um2, mean over seeds; CPU s without pre-training"),
         ("verdict", "share of the rival's budget needed for its mean final cost"),
         ("twins", "saving against the best regular structure in %, mean over seeds"),
+        ("ranks", "how well new designs are ranked, mean over seeds"),
+        ("ablations", "the same, guided search from scratch with something changed"),
     ):
         if figures[part]:
             print(f"\n{title}")
@@ -230,33 +238,73 @@ def _twinned(searches: Sequence[Row]) -> list[tuple[str, int, float]]:
 
 
 def _twins(searches: Sequence[Row]) -> list[Row]:
-    rows = []
-    for problem in _twinned(searches):
-        for kind in TWINS:
-            mine = _of(searches, problem, kind)
-            if not mine:
-                continue
-            row: Row = {
-                "library": problem[0],
-                "width": problem[1],
-                "target_ps": problem[2],
-                "model": TITLES[kind],
-                "seeds": len(mine),
-                "calls": mine[0]["calls"],
-                "pretraining_calls": mine[0]["pretraining_calls"],
-            }
-            for mark in MARKS:
-                row[f"saving_at_{mark}_percent"] = statistics.mean(
-                    100 * (1 - _best(s, mark) / s["regular_um2"]) for s in mine
-                )
-            finals = [100 * (1 - s["final_um2"] / s["regular_um2"]) for s in mine]
-            row |= {
-                "worst_seed_percent": min(finals),
-                "best_seed_percent": max(finals),
-                "cpu_s": statistics.mean(s["cpu_s"] for s in mine),
-            }
-            rows.append(row)
-    return rows
+    return [
+        _saved(problem, "model", TITLES[kind], mine, MARKS)
+        for problem in _twinned(searches)
+        for kind in TWINS
+        if (mine := _of(searches, problem, kind))
+    ]
+
+
+def _ablations(searches: Sequence[Row]) -> list[Row]:
+    problems = dict.fromkeys(
+        (s["library"], s["width"], s["target_ps"]) for s in searches if s["kind"] in ABLATIONS
+    )
+    titles = {"scratch": "as it is"} | {kind: title for kind, (title, *_) in ABLATIONS.items()}
+    return [
+        _saved(problem, "changed", title, mine, MARKS[:2])
+        for problem in problems
+        for kind, title in titles.items()
+        if (mine := _of(searches, problem, kind))
+    ]
+
+
+def _saved(
+    problem: tuple[str, int, float], name: str, title: str, mine: list[Row], marks: Sequence[int]
+) -> Row:
+    """Give what searches of one kind have saved after so many calls."""
+    row: Row = {
+        "library": problem[0],
+        "width": problem[1],
+        "target_ps": problem[2],
+        name: title,
+        "seeds": len(mine),
+        "calls": mine[0]["calls"],
+        "pretraining_calls": mine[0]["pretraining_calls"],
+    }
+    for mark in marks:
+        row[f"saving_at_{mark}_percent"] = statistics.mean(
+            100 * (1 - _best(s, mark) / s["regular_um2"]) for s in mine
+        )
+    finals = [100 * (1 - s["final_um2"] / s["regular_um2"]) for s in mine]
+    return row | {
+        "saving_at_end_percent": statistics.mean(finals),
+        "worst_seed_percent": min(finals),
+        "best_seed_percent": max(finals),
+        "cpu_s": statistics.mean(s["cpu_s"] for s in mine),
+    }
+
+
+def _ranks(rankings: Sequence[Row]) -> list[Row]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for found in rankings:
+        key = (found["width"], found["target_ps"], found["learnt"], found["kind"])
+        groups.setdefault(key, []).append(found)
+    figures = [name for name in (rankings[0] if rankings else ()) if "percent" in name]
+    return [
+        {
+            "width": width,
+            "target_ps": target_ps,
+            "learnt": learnt,
+            "model": RANKED[kind][0],
+            "seeds": len(mine),
+            **{
+                name: statistics.mean(found[name] for found in mine)
+                for name in ("spearman", *figures, "cpu_s")
+            },
+        }
+        for (width, target_ps, learnt, kind), mine in sorted(groups.items())
+    ]
 
 
 # ---------------------------------------------------------------------- files

@@ -9,8 +9,11 @@ modes, which are counted as calls like everything else. Parts:
   verdict is the share of a rival's budget that guided search needs for its mean final cost; a
   search that does not get there counts as the whole budget. 95 % intervals by bootstrapping seeds.
 - ``twins``: the same guided search with a random pick instead of a model, with models that have
-  learnt nothing or nonsense, with a frozen and with a learning one: at 16 bits, and on a width and
-  a library that no example comes from.
+  learnt nothing or nonsense, with a frozen and with a learning one: at 16 and 32 bits, and on a
+  width and a library that no example comes from.
+- ``ablations``: guided search from scratch with something changed: fewer features, one network, no
+  drawing of members, fewer and more candidates, walkers or population alone, a convolution.
+- ``ranks``: how well an ensemble on features and a convolution rank designs that are new to them.
 
 Examples for pre-training are of other targets than those searched; their calls are in a column of
 their own. Costs are areas in um2, and more where the target is missed (`iso_delay_cost`);
@@ -25,16 +28,21 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from _learning import RIVALS, Problem, Search, Taught, finished, kept
+from _learning import ABLATIONS, RIVALS, Problem, Search, Taught, finished, kept
+from _learning_ranks import Ranking, rankings
 from _learning_report import report, write_figures
 from common import arguments, write_json
 
-PARTS = ("rivals", "twins")
-TARGETS_PS = {16: (260.0, 275.0, 310.0), 32: (320.0, 345.0)}
+PARTS = ("rivals", "twins", "ablations", "ranks")
+TARGETS_PS = {16: (260.0, 275.0, 310.0), 32: (320.0, 345.0, 370.0)}
 CALLS = {16: 2000, 32: 4000}
 """Of annealing and evolution, by width; guided search gets half."""
 UNSEEN = (Problem(24, 315.0), Problem(16, 1000.0, "sky130hd"))
 """A width and a library that the twins' examples are not of."""
+ABLATED = Problem(16, 290.0)
+ABLATED_CALLS = 300
+RANKED = (Problem(16, 310.0), Problem(32, 345.0))
+LEARNT = (150, 600)
 PRETRAINING = {16: (245.0, 290.0, 340.0), 24: (300.0, 330.0)}
 PRETRAINING_CALLS = 500
 PRETRAINING_SEED = 200
@@ -69,19 +77,25 @@ def main() -> None:
         if options.finished:
             jobs = [job for job in jobs if finished(job, folder)]
         else:
-            lessons = list(dict.fromkeys(lesson for job in jobs for lesson in job.taught))
+            searches = [job for job in jobs if isinstance(job, Search)]
+            lessons = list(dict.fromkeys(lesson for job in searches for lesson in job.taught))
             with ProcessPoolExecutor(options.workers) as processes:
                 list(processes.map(kept, lessons, [folder] * len(lessons)))
                 list(processes.map(kept, jobs, [folder] * len(jobs)))
-        searches = [kept(job, folder) for job in jobs]
-    figures = report(searches, planned, PRETRAINING_CALLS)
+        done = {job: kept(job, folder) for job in jobs}
+    figures = report(
+        [found for job, found in done.items() if isinstance(job, Search)],
+        [found for job, found in done.items() if isinstance(job, Ranking)],
+        planned,
+        PRETRAINING_CALLS,
+    )
     write_json(options.json, figures)
     if options.figures:
         write_figures(options.figures, figures)
 
 
-def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search]:
-    """Give all searches, what matters most first, each once."""
+def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search | Ranking]:
+    """Give all searches and rankings, what matters most first, each once."""
     share = 0.05 if quick else 1.0
     seeds, fewer = (SEEDS[:1], FEWER_SEEDS[:1]) if quick else (SEEDS, FEWER_SEEDS)
     lessons = tuple(
@@ -99,7 +113,7 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search]:
             taught = narrow
         return Search(kind, problem, seed, round(calls * share), taught)
 
-    jobs: list[Search] = []
+    jobs: list[Search | Ranking] = []
     problems = {
         width: [Problem(width, target) for target in targets[: 1 if quick else None]]
         for width, targets in TARGETS_PS.items()
@@ -110,10 +124,20 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search]:
             for kinds in (OTHERS, BOTH):
                 jobs += [search(k, p, seed) for seed in seeds for p in mine for k in kinds]
     if "twins" in parts:
-        middle = Problem(16, TARGETS_PS[16][1])
-        jobs += [search(kind, middle, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
-        for seed in fewer:
-            jobs += [search(kind, p, seed) for p in UNSEEN for kind in (*TWINS, *BOTH)]
+        for width in problems:
+            middle = Problem(width, TARGETS_PS[width][1 if width == min(CALLS) else 0])
+            jobs += [search(kind, middle, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
+        width, library = UNSEEN
+        jobs += [search(kind, width, seed) for seed in seeds for kind in (*TWINS, *BOTH)]
+        jobs += [search(kind, library, seed) for seed in fewer for kind in (*TWINS, *BOTH)]
+    if "ablations" in parts:
+        calls = round(ABLATED_CALLS * share)
+        jobs += [
+            Search(kind, ABLATED, seed, calls) for seed in seeds for kind in ("scratch", *ABLATIONS)
+        ]
+    if "ranks" in parts:
+        some, learnt = (RANKED[:1], (40,)) if quick else (RANKED, LEARNT)
+        jobs += rankings(some, learnt, 1 if quick else 2)
     return list(dict.fromkeys(jobs))
 
 

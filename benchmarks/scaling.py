@@ -6,11 +6,12 @@ one core each, simulated on this machine (`ray.cluster_utils`). Parts:
 - ``evaluations``: designs that nobody has sized before are handed to workers in batches of 1, 16
   and 64, two batches in flight per worker, nothing else going on. The scheduling cost per call is
   what a worker's wall clock has beside the evaluator: (workers x wall - evaluator seconds) / calls.
-- ``training``: whole runs of the agent, in one process and on the three clusters: calls per second
-  from the tenth part of the budget to its end, the evaluators' share of the workers' time, and what
-  was found. Several seeds; on Ray the same seed does not give the same run.
+- ``runs``: whole runs in one process and on the three clusters: the agent, and guided search whose
+  designs are evaluated on Ray in batches, with the own timer and with ABC. Calls per second from
+  the tenth part of the budget to its end, and what was found. On Ray the agent's numbers depend on
+  the order in which batches arrive; those of guided search do not.
 
-What is timed shares the machine with the driver and, in training, with the learner: on two cores
+What is timed shares the machine with the driver and, of the agent, with the learner: on two cores
 two workers cannot be twice as fast as one.
 """
 
@@ -20,10 +21,12 @@ import argparse
 import csv
 import json
 import os
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +42,29 @@ from edarl.runs.ray.cluster import imported_ray
 from edarl.runs.results import RunProgress
 from edarl.synthesis.spec import EvaluatorSpec
 
-PARTS = ("evaluations", "training")
+PARTS = ("evaluations", "runs")
+NO_RAY = "no Ray"
 CLUSTERS = {"1 worker": (1, 1), "2 workers": (1, 2), "2 nodes": (2, 2)}
 """By name: nodes and workers."""
 BATCHES = (1, 16, 64)
 IN_FLIGHT = 2
 TARGET_PS = {8: 220.0, 16: 290.0}
 FLOWS = ("sized-quick", "sized")
+FRESH = 2048
+"""Designs per row of the first part."""
+RUNS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "agent, sized": (16, 500, ("method=agent", "flow=sized")),
+    "guided, sized": (16, 500, ("method=guided", "flow=sized", "guided.batch=8")),
+    "guided, pinswap": (16, 500, ("method=guided", "flow=pinswap", "guided.batch=8")),
+    "guided, remap": (64, 200, ("method=guided", "flow=remap", "guided.batch=8")),
+}
+"""By name: bits, calls and settings of the runs of the second part."""
+SEEDS = (0,)
 STORE_BYTES = 100 << 20
 
 Row = dict[str, Any]
+Make = tuple[str, Callable[[], list[Row]]]
+"""A measurement's name and what makes its rows."""
 
 
 def main() -> None:
@@ -56,20 +72,43 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="keep what is measured here; do not repeat it"
+    )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write the picture here")
     parser.add_argument("--library", default="nangate45", help="default: nangate45")
     options = parser.parse_args()
     path = str(load_named(options.library).liberty_path)
     figures: Row = {"library": options.library}
-    if "evaluations" in options.parts:
-        figures["evaluations"] = evaluations_part(path, quick=options.quick)
-        print("\ndesigns sized by workers; scheduling is all that is not the evaluator")
-        show(figures["evaluations"])
+    makers = {
+        "evaluations": partial(evaluations_rows, path, quick=options.quick),
+        "runs": partial(run_rows, path, quick=options.quick),
+    }
+    titles = {
+        "evaluations": "designs sized by workers; scheduling is all that is not the evaluator",
+        "runs": "whole runs; hv is the hypervolume that the search's front dominates",
+    }
+    for part in options.parts:
+        figures[part] = [row for make in makers[part]() for row in kept(make, options.resume)]
+        print(f"\n{titles[part]}")
+        show(figures[part])
         write_all(options.json, figures)
-    if "training" in options.parts:
-        figures["training"] = training_part(path, quick=options.quick)
-        print("\ntraining the agent; hv is the hypervolume that the search's front dominates")
-        show(figures["training"])
-        write_all(options.json, figures)
+    if options.figures:
+        draw(figures, options.figures / "scaling.svg")
+
+
+def kept(make: Make, folder: Path | None) -> list[Row]:
+    """Give the rows of one measurement; take them from the folder where they are there."""
+    name, measure = make
+    path = folder / f"{name.replace(' ', '_').replace(',', '')}.json" if folder else None
+    if path is not None and path.exists():
+        found: list[Row] = json.loads(path.read_text())
+        return found
+    rows = measure()
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows))
+    return rows
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -127,30 +166,45 @@ class Sizer:
         return sum(evaluation.calls for evaluation in evaluations), elapsed_s
 
 
-def evaluations_part(library: str, *, quick: bool) -> list[Row]:
-    """Size fresh designs on every cluster in every batch size."""
-    width, count = (8, 256) if quick else (16, 4096)
+def evaluations_rows(library: str, *, quick: bool) -> list[Make]:
+    """Give the measurements of the first part: fresh designs, on every cluster, in every batch."""
+    width, count = (8, 256) if quick else (16, FRESH)
     designs = neighbours(width, count * (len(BATCHES) + 1), seed=1)
-    rows: list[Row] = []
+    makers: list[Make] = []
     for flow in FLOWS[:1] if quick else FLOWS:
         spec = EvaluatorSpec(library, (TARGET_PS[width],), flow)
-        sizer = Sizer(spec)
-        sizer.size(designs[:8])
-        started = time.perf_counter()
-        calls, evaluator_s = 0, 0.0
-        for design in designs[8:count]:
-            made, elapsed_s = sizer.size([design])
-            calls, evaluator_s = calls + made, evaluator_s + elapsed_s
-        wall_s = time.perf_counter() - started
-        rows.append(_row(flow, width, "no Ray", 1, 1, calls, wall_s, evaluator_s))
-        for name, (nodes, workers) in CLUSTERS.items():
-            with cluster(nodes, workers) as ray:
-                handles = [ray.remote(num_cpus=1)(Sizer).remote(spec) for _ in range(workers)]
-                ray.get([handle.size.remote(designs[:8]) for handle in handles])
-                for index, batch in enumerate(BATCHES, start=1):
-                    fresh = designs[index * count : (index + 1) * count]
-                    measured = spread(ray, handles, fresh, batch)
-                    rows.append(_row(flow, width, name, workers, batch, *measured))
+        makers.append((f"{flow} alone", partial(alone, spec, designs[:count])))
+        makers += [
+            (f"{flow} {name}", partial(on_cluster, spec, name, designs, count)) for name in CLUSTERS
+        ]
+    return makers
+
+
+def alone(spec: EvaluatorSpec, designs: Sequence[Design]) -> list[Row]:
+    """Size designs one by one in this process."""
+    sizer = Sizer(spec)
+    sizer.size(designs[:8])
+    started = time.perf_counter()
+    calls, evaluator_s = 0, 0.0
+    for design in designs[8:]:
+        made, elapsed_s = sizer.size([design])
+        calls, evaluator_s = calls + made, evaluator_s + elapsed_s
+    wall_s = time.perf_counter() - started
+    return [_row(spec.flow, designs[0].circuit.width, NO_RAY, 1, 1, calls, wall_s, evaluator_s)]
+
+
+def on_cluster(spec: EvaluatorSpec, name: str, designs: Sequence[Design], count: int) -> list[Row]:
+    """Size designs on a cluster, in every batch size."""
+    nodes, workers = CLUSTERS[name]
+    rows = []
+    with cluster(nodes, workers) as ray:
+        handles = [ray.remote(num_cpus=1)(Sizer).remote(spec) for _ in range(workers)]
+        ray.get([handle.size.remote(designs[:8]) for handle in handles])
+        for index, batch in enumerate(BATCHES, start=1):
+            fresh = designs[index * count : (index + 1) * count]
+            measured = spread(ray, handles, fresh, batch)
+            width = designs[0].circuit.width
+            rows.append(_row(spec.flow, width, name, workers, batch, *measured))
     return rows
 
 
@@ -201,31 +255,40 @@ def _row(
     }
 
 
-# ---------------------------------------------------------------------- training
+# -------------------------------------------------------------------------- runs
 
 
-def training_part(library: str, *, quick: bool) -> list[Row]:
-    """Train in one process and on every cluster."""
-    rows = []
-    for seed in range(1 if quick else 3):
-        config = read_config(
-            method="agent",
-            width=8 if quick else 16,
-            library=library,
-            flow="sized",
-            budget_calls=200 if quick else 2000,
-            seed=seed,
-            starts="scratch",
-            confirm=False,
-        )
-        rows.append(training_row(config, "no Ray", None))
-        for name, (nodes, workers) in CLUSTERS.items():
-            with cluster(nodes, workers):
-                rows.append(training_row(config, name, RayOptions(workers=workers)))
-    return rows
+def run_rows(library: str, *, quick: bool) -> list[Make]:
+    """Give the measurements of the second part: runs in one process and on every cluster."""
+    makers: list[Make] = []
+    for run, (width, calls, settings) in RUNS.items():
+        for seed in SEEDS:
+            config = read_config(
+                None,
+                settings,
+                width=8 if quick else width,
+                library=library,
+                budget_calls=100 if quick else calls,
+                seed=seed,
+                starts="scratch",
+                confirm=False,
+            )
+            for name in (NO_RAY, *CLUSTERS):
+                make = partial(run_on_cluster, config, run, name)
+                makers.append((f"run {run} {seed} {name}", make))
+    return makers
 
 
-def training_row(config: RunConfig, name: str, options: RayOptions | None) -> Row:
+def run_on_cluster(config: RunConfig, run: str, name: str) -> list[Row]:
+    """Execute a run on a cluster, or without."""
+    if name == NO_RAY:
+        return [run_row(config, run, name, None)]
+    nodes, workers = CLUSTERS[name]
+    with cluster(nodes, workers):
+        return [run_row(config, run, name, RayOptions(workers=workers))]
+
+
+def run_row(config: RunConfig, run: str, name: str, options: RayOptions | None) -> Row:
     """Execute one run in a folder that is thrown away."""
     seen: list[tuple[float, int]] = []
 
@@ -239,6 +302,7 @@ def training_row(config: RunConfig, name: str, options: RayOptions | None) -> Ro
         last = json.loads((directory.path / "metrics.jsonl").read_text().splitlines()[-1])
     (first_s, first), (last_s, done) = seen[0], seen[-1]
     return {
+        "run": run,
         "width": config.width,
         "seed": config.seed,
         "cluster": name,
@@ -249,6 +313,42 @@ def training_row(config: RunConfig, name: str, options: RayOptions | None) -> Ro
         "hv": round(result.hypervolume, 4),
         "elapsed_s": round(result.elapsed_s, 1),
     }
+
+
+def draw(figures: Row, path: Path) -> None:
+    """Draw calls per second of all rows, by cluster."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    panels = []
+    if "evaluations" in figures:
+        for flow in dict.fromkeys(row["flow"] for row in figures["evaluations"]):
+            rows = [row for row in figures["evaluations"] if row["flow"] == flow]
+            names = [f"{row['cluster']}, {row['batch']}" for row in rows]
+            panels.append((f"{flow}: cluster, batch", names, [row["calls_per_s"] for row in rows]))
+    for run in dict.fromkeys(row["run"] for row in figures.get("runs", [])):
+        rows = [row for row in figures["runs"] if row["run"] == run]
+        names = list(dict.fromkeys(row["cluster"] for row in rows))
+        speeds = [
+            statistics.mean(row["calls_per_s"] for row in rows if row["cluster"] == name)
+            for name in names
+        ]
+        panels.append((run, names, speeds))
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    figure = Figure(figsize=(4 * columns, 3.2 * lines), layout="constrained")
+    for place, (title, names, speeds) in enumerate(panels, start=1):
+        axes = figure.add_subplot(lines, columns, place)
+        bars = axes.barh(names, speeds, color="#1b6ca8")
+        axes.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("calls per second")
+        axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": "edarl", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None})
 
 
 def _rounded(share: float | None) -> float | None:

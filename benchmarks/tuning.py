@@ -89,10 +89,10 @@ SETTINGS: Mapping[str, tuple[Settings, ...]] = {
         for tournament in (1, 2)
     ),
     "guided": tuple(
-        {"candidates": candidates, "share_of_walkers": share}
-        for candidates in (16, 32, 64)
-        for share in (0.0, 0.5, 1.0)
-        if (candidates, share) != (16, 1.0)
+        {"candidates": candidates, "share_of_walkers": share, "hot": hot, "cooling": cooling}
+        for candidates in (32, 64)
+        for share in (0.5, 1.0)
+        for hot, cooling in ((0.004, 1.0), (0.016, 0.6))
     ),
 }
 

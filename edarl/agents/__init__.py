@@ -13,12 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from edarl.agents.config import NETWORK_PRESETS, DqnConfig, NetworkConfig, PpoConfig
-from edarl.agents.progress import AgentStep, LearnOutcome, StopReason, Visit
+from edarl.agents.progress import AgentStep, LearnOutcome, StopReason
 from edarl.errors import ConfigError
 
 if TYPE_CHECKING:
     from edarl.agents.checkpoint import Manifest, read_manifest
     from edarl.agents.dqn import DqnAgent
+    from edarl.agents.inference import TrainedPolicy, greedy_rollout, sampled_rollouts
     from edarl.agents.ppo import PpoPolicy, load_ppo_policy, train_maskable_ppo
     from edarl.agents.task import TaskInfo, task_info
     from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
@@ -38,10 +39,12 @@ __all__ = [
     "PpoPolicy",
     "StopReason",
     "TaskInfo",
-    "Visit",
+    "TrainedPolicy",
+    "greedy_rollout",
     "load_ppo_policy",
     "load_value_model",
     "read_manifest",
+    "sampled_rollouts",
     "save_value_model",
     "task_info",
     "train_maskable_ppo",
@@ -54,9 +57,12 @@ _HOMES = {
     "Manifest": "checkpoint",
     "PpoPolicy": "ppo",
     "TaskInfo": "task",
+    "TrainedPolicy": "inference",
+    "greedy_rollout": "inference",
     "load_ppo_policy": "ppo",
     "load_value_model": "value.saving",
     "read_manifest": "checkpoint",
+    "sampled_rollouts": "inference",
     "save_value_model": "value.saving",
     "task_info": "task",
     "train_maskable_ppo": "ppo",

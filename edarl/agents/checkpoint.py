@@ -15,7 +15,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +32,7 @@ __all__ = [
     "MANIFEST_NAME",
     "Checkpoint",
     "CircuitRecord",
+    "Kind",
     "Manifest",
     "NetworkShape",
     "TensorFile",
@@ -52,6 +53,9 @@ _PREVIOUS = ".previous"
 
 Tensors = Mapping[str, np.ndarray]
 """Arrays by name."""
+
+Kind = Literal["dqn", "policy", "ppo", "value"]
+"""What a checkpoint can hold."""
 
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -101,8 +105,8 @@ class Manifest(_Record):
 
     format: Literal["edarl-agent"] = Field(description="Says that this is one of ours.")
     version: Literal[1] = Field(description="Of this layout.")
-    kind: Literal["dqn", "ppo", "value"] = Field(
-        description="Which agent it is; value: a model of costs alone."
+    kind: Kind = Field(
+        description="Which agent it is; policy: a dqn that only chooses; value: a model of costs."
     )
     config: dict[str, JsonValue] = Field(description="The agent's settings as resolved.")
     network: NetworkShape = Field(description="Planes and components.")
@@ -255,12 +259,13 @@ def read_manifest(text: str | bytes) -> Manifest:
         raise CheckpointError(f"the manifest is not an agent's: {error}") from error
 
 
-def load_checkpoint(path: Path, kind: Literal["dqn", "ppo", "value"]) -> Checkpoint:
+def load_checkpoint(path: Path, *kinds: Kind, only: Collection[str] | None = None) -> Checkpoint:
     """Read a checkpoint and check every byte of it.
 
     Args:
         path: The folder.
-        kind: The agent that will receive it.
+        *kinds: What the receiver can use, at least one.
+        only: Names of the files to read; None reads all. Others are neither read nor checked.
 
     Raises:
         CheckpointError: It is missing, damaged, or of another kind of agent.
@@ -272,13 +277,13 @@ def load_checkpoint(path: Path, kind: Literal["dqn", "ppo", "value"]) -> Checkpo
             raise CheckpointError(f"there is no checkpoint at {path}")
         path = previous
     manifest = read_manifest(_read_bytes(path / MANIFEST_NAME, limit=_MANIFEST_LIMIT_BYTES))
-    if manifest.kind != kind:
+    if manifest.kind not in kinds:
         raise CheckpointError(
-            f"the checkpoint {path} should hold a {kind} agent, actual kind: {manifest.kind}"
+            f"the checkpoint {path} should hold a {' or '.join(kinds)} agent, "
+            f"actual kind: {manifest.kind}"
         )
-    return Checkpoint(
-        manifest, {name: _read(path, name, entry) for name, entry in manifest.files.items()}
-    )
+    chosen = {name: entry for name, entry in manifest.files.items() if only is None or name in only}
+    return Checkpoint(manifest, {name: _read(path, name, entry) for name, entry in chosen.items()})
 
 
 def _read(folder: Path, name: str, entry: TensorFile) -> Tensors:

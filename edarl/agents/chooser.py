@@ -14,16 +14,16 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from edarl.agents.archive import weighted
 from edarl.agents.config import DqnConfig
 from edarl.agents.judge import Judge
-from edarl.agents.learner import Learner
-from edarl.agents.physics import physics_features
+from edarl.agents.learner import Learner, seen_planes
+from edarl.agents.scoring import weighted
 from edarl.agents.task import Situation, TaskInfo
+from edarl.agents.views import Views
 from edarl.agents.walks import wander
-from edarl.envs.encoding import action_to_move, legal_actions
+from edarl.envs.encoding import action_to_move
 from edarl.prefix.design import Design, PMode
 
 __all__ = ["Chooser", "Proposals"]
@@ -49,13 +49,22 @@ class Chooser:
         info: The task.
         learner: Its Q network.
         judge: Its judge.
+        views: Shows designs to the network; None makes new ones.
     """
 
-    def __init__(self, config: DqnConfig, info: TaskInfo, learner: Learner, judge: Judge) -> None:
+    def __init__(
+        self,
+        config: DqnConfig,
+        info: TaskInfo,
+        learner: Learner,
+        judge: Judge,
+        views: Views | None = None,
+    ) -> None:
         self.config = config
         self.info = info
         self.learner = learner
         self.judge = judge
+        self.views = views or Views(info, seen_planes(config, info.planes))
 
     def rank(
         self,
@@ -63,6 +72,7 @@ class Chooser:
         *,
         rng: np.random.Generator | None = None,
         avoid: Container[Design] = (),
+        by_value: Proposals | None = None,
     ) -> Proposals:
         """Rank the moves of a situation by what they promise.
 
@@ -71,9 +81,9 @@ class Chooser:
             rng: With it, half of the candidates are drawn at random and the judge's optimism
                 counts; without it, the ranking is deterministic and sober.
             avoid: Designs that are passed over while there are others.
+            by_value: The moves as `by_value` ranked them; None ranks them now.
         """
-        weights = self.info.weights(situation.target_ps)
-        ranked = self._by_value(situation, weights)
+        ranked = by_value or self.by_value([situation])[0]
         if not self.config.candidates or not self.judge.fits:
             return ranked
         actions = self._candidates(ranked.actions, rng)
@@ -84,10 +94,24 @@ class Chooser:
         promises = self._promises(
             designs, situation.target_ps, further=1.0, optimistic=rng is not None
         )
+        weights = self.info.weights(situation.target_ps)
         here = weighted(np.log(np.maximum(situation.costs, 1e-6)), weights)
         scores = promises + (self.config.reward_scale * here if np.isfinite(here) else 0.0)
         order = np.argsort(-scores, kind="stable")
         return Proposals(actions[order], scores[order])
+
+    def by_value(self, situations: Sequence[Situation]) -> list[Proposals]:
+        """Rank the legal moves of situations by the Q network alone, all of them at once."""
+        scores = self._values(
+            [situation.design for situation in situations],
+            [situation.target_ps for situation in situations],
+        )
+        ranked = []
+        for row, situation in zip(scores, situations, strict=True):
+            actions = np.flatnonzero(situation.legal)
+            order = np.argsort(-row[actions], kind="stable")
+            ranked.append(Proposals(actions[order], row[actions[order]]))
+        return ranked
 
     def dream(
         self,
@@ -113,8 +137,9 @@ class Chooser:
         config = self.config
         found: dict[Design, None] = {}
         firsts = self._proposed_moves(parents, target_ps)
+        wanted = config.dreams if self.judge.fits else 1  # without a judge one is as good as many
         for _ in range(4 * config.dreams):
-            if len(found) >= config.dreams:
+            if len(found) >= wanted:
                 break
             index = int(rng.integers(len(parents)))
             design = parents[index]
@@ -145,12 +170,6 @@ class Chooser:
 
     # ---------------------------------------------------------------- parts
 
-    def _by_value(self, situation: Situation, weights: Float[np.ndarray, " k"]) -> Proposals:
-        actions = np.flatnonzero(situation.legal)
-        scores = self._q(situation.observation[None], situation.legal[None], weights)[0, actions]
-        order = np.argsort(-scores, kind="stable")
-        return Proposals(actions[order], scores[order])
-
     def _candidates(
         self, ranked: Int[np.ndarray, " n"], rng: np.random.Generator | None
     ) -> Int[np.ndarray, " m"]:
@@ -167,7 +186,7 @@ class Chooser:
         """Give each parent's best moves by value; none while the network has not learned."""
         if not self.learner.updates or not self.config.dream_by_value:
             return [np.empty(0, dtype=np.int64)] * len(parents)
-        scores = self._values(list(parents), target_ps)
+        scores = self._values(parents, [target_ps] * len(parents))
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.config.explore_among]
         return [row[np.isfinite(scores[index, row])] for index, row in enumerate(best)]
 
@@ -181,30 +200,22 @@ class Chooser:
     ) -> Float[np.ndarray, " n"]:
         """Give the foretold costs, negative and in learning units, plus the value from there."""
         config = self.config
-        features = np.stack([physics_features(design) for design in designs])
-        foretold = self.judge.foretell(features) @ self.info.weights(target_ps)  # [M, n]
+        foretold = self.judge.foretell(designs, target_ps)  # [M, n]
         expected = foretold.mean(axis=0)
         if optimistic:
             expected = expected - config.judge_optimism * foretold.std(axis=0)
         promises = -config.reward_scale * expected
         discount = further * config.gamma
         if discount and self.learner.updates:
-            promises = promises + discount * self._values(designs, target_ps).max(axis=1)
+            values = self._values(designs, [target_ps] * len(designs))
+            promises = promises + discount * values.max(axis=1)
         return np.asarray(promises)
 
     def _values(
-        self, designs: Sequence[Design], target_ps: float | None
-    ) -> Float[np.ndarray, "n a"]:
-        observations = [self.info.observe(design.graph, target_ps) for design in designs]
-        legal = [legal_actions(design.graph) for design in designs]
-        return self._q(np.stack(observations), np.stack(legal), self.info.weights(target_ps))
-
-    def _q(
-        self,
-        observations: Float[np.ndarray, "n c w w"],
-        legal: Bool[np.ndarray, "n a"],
-        weights: Float[np.ndarray, " k"],
+        self, designs: Sequence[Design], targets_ps: Sequence[float | None]
     ) -> Float[np.ndarray, "n a"]:
         """Give the scalarised values of legal moves, minus infinity for the others."""
-        preferences = np.repeat(weights[None], len(observations), axis=0)
-        return np.where(legal, self.learner.scores(observations, preferences), -np.inf)
+        observations = self.views.observations(designs, targets_ps)
+        preferences = np.stack([self.info.weights(target) for target in targets_ps])
+        scores = self.learner.scores(observations, preferences)
+        return np.where(self.views.masks(observations), scores, -np.inf)

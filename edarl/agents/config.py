@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["NETWORK_PRESETS", "DqnConfig", "NetworkConfig", "PpoConfig"]
 
@@ -22,12 +22,13 @@ class NetworkConfig(_Settings):
     channels: int = Field(16, ge=4, le=512, description="Feature planes inside the trunk.")
     kernel: Literal[3, 5] = Field(3, description="Side of the square convolution kernels.")
     norm: Literal["none", "batch"] = Field("none", description="Normalisation in the blocks.")
+    context: bool = Field(True, description="Whether cells know their place and the whole graph.")
 
 
 NETWORK_PRESETS = {
     "small": NetworkConfig(),
     "medium": NetworkConfig(blocks=6, channels=32),
-    "prefixrl": NetworkConfig(blocks=32, channels=256, kernel=5, norm="batch"),
+    "prefixrl": NetworkConfig(blocks=32, channels=256, kernel=5, norm="batch", context=False),
 }
 """Named sizes: `small` learns on one CPU core, `prefixrl` is the published one, 105 M weights.
 
@@ -39,6 +40,9 @@ class DqnConfig(_Settings):
     """Settings of `edarl.agents.DqnAgent`."""
 
     network: NetworkConfig = Field(NetworkConfig(), description="Size of the network.")
+    planes: Literal["all", "graph", "prefixrl"] = Field(
+        "all", description="What the network sees: graph leaves physics out, prefixrl all but four."
+    )
     gamma: float = Field(0.75, ge=0, lt=1, description="Discount per step.")
     steps: int = Field(1, ge=1, le=32, description="Steps a transition spans (n-step return).")
     batch_size: int = Field(32, ge=1, le=4096, description="Transitions per gradient step.")
@@ -48,6 +52,7 @@ class DqnConfig(_Settings):
     sync_every: int = Field(60, ge=1, description="Gradient steps per copy to the target network.")
     gradient_clip: float = Field(10.0, gt=0, description="Largest gradient norm.")
     huber_delta: float = Field(1.0, gt=0, description="Where the loss turns linear.")
+    reward: Literal["log", "difference"] = Field("log", description="Of costs, before less after.")
     reward_scale: float = Field(30.0, gt=0, description="Learning units per unit of reward.")
     retarget: float = Field(0.5, ge=0, le=1, description="Share re-scored for another target.")
     judge_members: int = Field(4, ge=1, le=64, description="Networks in the judge's ensemble.")
@@ -68,6 +73,7 @@ class DqnConfig(_Settings):
     dream_value: float = Field(0.0, ge=0, le=1, description="Weight of a dream's further value.")
     dream_p_mode: float = Field(0.1, ge=0, le=1, description="Share that draws another p mode.")
     episode_steps: int = Field(1, ge=1, description="Steps until a new episode starts.")
+    walkers: int = Field(1, ge=1, le=1024, description="Episodes walked side by side.")
     starts: tuple[str, ...] = Field(("ripple", "sklansky"), min_length=1, description="Structures.")
     start_archive: float = Field(0.95, ge=0, le=1, description="Share of starts from good designs.")
     population: int = Field(10, ge=1, description="Best designs such a start is drawn from.")
@@ -76,7 +82,22 @@ class DqnConfig(_Settings):
     replay_capacity: int = Field(20_000, ge=2, le=5_000_000, description="States in the replay.")
     idle_steps: int = Field(500, ge=1, description="Steps without a call that end the learning.")
     threads: int = Field(1, ge=1, le=1024, description="Torch threads.")
-    device: str = Field("cpu", max_length=40, description="Torch device, such as cpu or cuda.")
+    device: str = Field("cpu", max_length=40, description="Torch device: cpu, cuda, or auto.")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32", description="Of the network's arithmetic; auto: bfloat16 on a GPU that has it."
+    )
+    compile: bool | Literal["auto"] = Field(
+        False, description="Whether torch.compile makes the network faster; auto: on a GPU."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> DqnConfig:
+        if self.reward == "difference" and (self.candidates or self.dreams):
+            raise ValueError(
+                "reward difference needs candidates and dreams to be 0, because the judge "
+                f"foretells logarithmic costs, actual: {self.candidates} and {self.dreams}"
+            )
+        return self
 
 
 class PpoConfig(_Settings):

@@ -13,21 +13,18 @@ logarithmic costs. Formulas and reasons are in `docs/agents.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from edarl.agents.archive import Archive, weighted
-from edarl.agents.chooser import Chooser
+from edarl.agents.archive import Archive
+from edarl.agents.chooser import Chooser, Proposals
 from edarl.agents.config import DqnConfig
 from edarl.agents.judge import Judge
 from edarl.agents.learner import Learner
-from edarl.agents.physics import FEATURES, physics_features
 from edarl.agents.progress import (
     AgentStep,
     Counters,
@@ -35,15 +32,15 @@ from edarl.agents.progress import (
     LearnOutcome,
     Limits,
     StopReason,
-    Visit,
 )
 from edarl.agents.replay import Replay
+from edarl.agents.scoring import Curve, curve_of, weighted
 from edarl.agents.sharing import Experience
+from edarl.agents.starts import Starts
+from edarl.agents.study import Study
 from edarl.agents.task import Environments, Situation, Task, TaskInfo
 from edarl.errors import ConfigError, ToolError
 from edarl.prefix.design import Design
-from edarl.prefix.graph import PrefixGraph
-from edarl.prefix.structures import structure
 
 __all__ = ["DqnAgent"]
 
@@ -57,6 +54,17 @@ class DqnAgent:
         config: Settings.
         info: What the environment shows and rewards, from `edarl.agents.task_info`.
         seed: The one seed, >= 0; with it, a run on the CPU can be repeated exactly.
+
+    Attributes:
+        learner: The Q network and how it learns.
+        judge: The model of costs.
+        replay: The states that it went through.
+        archive: The designs that it has seen.
+        counters: What has been counted.
+        episodes: Each walker's episode in progress.
+        open_states: The replay's number of the newest state of each walker.
+        barred: Designs that could not be evaluated.
+        starts: Where episodes start.
 
     Raises:
         ConfigError: The device or a start does not exist, or the seed is negative.
@@ -72,31 +80,39 @@ class DqnAgent:
         walk, weights, judge = np.random.SeedSequence(seed).spawn(3)
         self.rng = np.random.Generator(np.random.PCG64(walk))
         self.learner = Learner(config, info.planes, info.components, _seed_from(weights))
-        self.judge = Judge(
-            len(FEATURES),
-            info.components,
-            members=config.judge_members,
-            hidden=config.judge_hidden,
-            learning_rate=config.judge_learning_rate,
-            seed=_seed_from(judge),
-        )
-        self.replay = Replay(config.replay_capacity, info.planes, info.width, info.components)
-        self.archive = Archive(config.archive_capacity, len(FEATURES), info.weightings())
+        self.judge = Judge(config, info, _seed_from(judge))
+        self.replay = Replay(config.replay_capacity, info.circuit)
+        self.archive = Archive(config.archive_capacity, info)
         self.counters = Counters()
-        self.episode: Episode | None = None
+        self.episodes: list[Episode | None] = [None] * config.walkers
+        self.open_states: dict[int, int] = {}
         self.barred: set[Design] = set()
-        self._starts = tuple(
-            info.design(structure(name, info.width), mode)
-            for name in config.starts
-            for mode in info.p_modes
-        )
+        self.starts = Starts(config, info)
         self._chooser = Chooser(config, info, self.learner, self.judge)
+        self._study = Study(
+            config,
+            info,
+            self.learner,
+            self.judge,
+            self.replay,
+            self.archive,
+            self._chooser.views,
+        )
         self._failed_starts = 0
 
     @property
     def calls(self) -> int:
         """Evaluator calls so far in the agent's life."""
         return self.counters.calls
+
+    @property
+    def chooser(self) -> Chooser:
+        """How it chooses, for walks without learning: see `edarl.agents.inference`."""
+        return self._chooser
+
+    def break_off(self) -> None:
+        """End all episodes where they are; the next step of each walker begins another."""
+        self.episodes = [None] * len(self.episodes)
 
     def save(self, path: Path, *, library: str | None = None) -> None:
         """Write a checkpoint that `load` takes up exactly here.
@@ -158,25 +174,31 @@ class DqnAgent:
             ToolError: The tools cannot be used any more; the agent keeps what it learned.
         """
         limits = Limits(budget_calls, steps, self.config.idle_steps)
-        task = Task(environments)
-        self._check_task(task.info)
+        first = Task(environments)
+        self._check_task(first.info)
+        tasks = [first, *(first.beside() for _ in self.episodes[1:])]
         begun = replace(self.counters)
         self.counters.idle = 0
-        situation: Situation | None = None
+        stopped_by: StopReason | None = None
+        situations: list[Situation | None] = [None] * len(tasks)
         try:
-            while True:
-                if should_stop is not None and should_stop():
-                    stopped_by: StopReason | None = "asked"
-                else:
-                    stopped_by = limits.reached(begun, self.counters)
-                if stopped_by is not None:
-                    break
-                situation, experience = self._walk(task, situation)
-                report = self.take(experience, study=study)
-                if on_experience is not None:
-                    on_experience(experience)
-                if on_step is not None and report is not None:
-                    on_step(report)
+            while stopped_by is None:
+                ranked = self._ranked(situations)
+                for walker, task in enumerate(tasks):
+                    if should_stop is not None and should_stop():
+                        stopped_by = "asked"
+                    else:
+                        stopped_by = limits.reached(begun, self.counters)
+                    if stopped_by is not None:
+                        break
+                    situations[walker], experience = self._walk(
+                        walker, task, situations[walker], ranked[walker]
+                    )
+                    report = self.take(experience, study=study)
+                    if on_experience is not None:
+                        on_experience(experience)
+                    if on_step is not None and report is not None:
+                        on_step(report)
         except KeyboardInterrupt:
             stopped_by = "interrupted"
         return LearnOutcome(
@@ -207,49 +229,71 @@ class DqnAgent:
         counters.count(experience.evaluation)
         if experience.kind == "return":
             return None
-        situation = experience.situation(self.info)
-        if not situation.failed:
-            assert experience.features is not None
-            self.archive.add(situation.design, situation.costs, experience.features)
+        design, curve = experience.design, curve_of(experience.evaluation)
+        if experience.barred is None:
+            self.archive.add(design, curve)
         scalars: dict[str, float] = {}
         if experience.action is None:
             counters.episode += 1
-            self.replay.begin(
-                situation.observation, situation.legal, situation.costs, situation.target_ps
-            )
+            number = self.replay.begin(design, curve, experience.target_ps)
             if study:
-                scalars = self._fit_judge()
+                scalars = self._study.after_start(self.rng)
         else:
             counters.step += 1
-            self.replay.step(
+            number = self.replay.step(
+                self.open_states[experience.walker],
                 experience.action,
-                situation.observation,
-                situation.legal,
-                situation.costs,
+                design,
+                curve,
                 terminated=experience.terminated,
                 truncated=experience.truncated,
             )
             if study:
-                scalars = self._study()
-        return self._report(situation, experience.action, scalars)
+                scalars = {
+                    "agent/epsilon": self.epsilon,
+                    **self._study.after_move(counters.step, self.rng),
+                }
+        self.open_states[experience.walker] = number
+        return self._report(experience, curve, scalars)
 
-    def _walk(self, task: Task, situation: Situation | None) -> tuple[Situation | None, Experience]:
+    def _ranked(self, situations: list[Situation | None]) -> list[Proposals | None]:
+        """Rank the moves of all walkers by value at once; a single one may not need it."""
+        ranked: list[Proposals | None] = [None] * len(situations)
+        standing = [walker for walker, each in enumerate(situations) if each is not None]
+        if len(situations) > 1 and standing and self.learner.updates:
+            found = self._chooser.by_value([each for each in situations if each is not None])
+            for walker, proposals in zip(standing, found, strict=True):
+                ranked[walker] = proposals
+        return ranked
+
+    def _walk(
+        self, walker: int, task: Task, situation: Situation | None, ranked: Proposals | None
+    ) -> tuple[Situation | None, Experience]:
         """Begin an episode, take up an interrupted one, or make a move; nothing is learned."""
-        if self.episode is None:
-            return self._begin(task)
+        episode = self.episodes[walker]
+        if episode is None:
+            return self._begin(walker, task)
         if situation is None:
             # The environment stands elsewhere; nothing of this is new to the agent.
-            situation = task.reset(self.episode.design, self.episode.target_ps)
-            return situation, Experience.of(situation, "return")
-        return self._move(task, situation)
+            situation = task.reset(episode.design, episode.target_ps)
+            return situation, Experience.of(situation, "return", walker=walker)
+        return self._move(walker, task, situation, ranked)
 
-    def _begin(self, task: Task) -> tuple[Situation | None, Experience]:
+    def _begin(self, walker: int, task: Task) -> tuple[Situation | None, Experience]:
         target_ps: float | None
         if self.config.target_ps == "sample" or self.info.aims_ps is not None:
             target_ps = self.info.sample_target(self.rng)
         else:
             target_ps = self.config.target_ps
-        start = self._choose_start(task, target_ps)
+        start = self.starts.choose(
+            target_ps,
+            archive=self.archive,
+            chooser=self._chooser,
+            p_modes=task.p_modes(target_ps),
+            unusable=self.barred,
+            tried=self._tried(target_ps),
+            rng=self.rng,
+        )
         before = task.calls
         try:
             situation = task.reset(start, target_ps)
@@ -258,121 +302,55 @@ class DqnAgent:
             # either they are broken, and then the caller should know.
             unusable = Experience.unusable(start, target_ps, task.calls - before)
             self._failed_starts += 1
-            if start in self._starts or self._failed_starts >= _TRIES:
+            if start in self.starts.structures or self._failed_starts >= _TRIES:
                 self.take(unusable)
                 raise
             return None, unusable
         self._failed_starts = 0
-        self.episode = Episode(situation.target_ps, 0, situation.design)
-        return situation, Experience.of(situation, "begin", features=self._features(situation))
+        self.episodes[walker] = Episode(situation.target_ps, 0, situation.design)
+        return situation, Experience.of(situation, "begin", walker=walker)
 
-    def _choose_start(self, task: Task, target_ps: float | None) -> Design:
-        config = self.config
-        weights = self.info.weights(target_ps)
-        modes = task.p_modes(target_ps)
-        fresh = [start for start in self._starts if not self.archive.measured(start, weights)]
-        starts = [start for start in fresh or self._starts if start.p_mode in modes]
-        if not fresh and self.rng.random() < config.start_archive:
-            population = [
-                design
-                for design, _ in self.archive.best(weights, config.population)
-                if design.p_mode in modes
-            ]
-            if population and config.dreams:
-                dreamed = self._chooser.dream(
-                    population,
-                    target_ps,
-                    p_modes=modes,
-                    rng=self.rng,
-                    avoid=self._tried(weights),
-                )
-                if dreamed is not None:
-                    return dreamed
-            starts = population or starts
-        return starts[int(self.rng.integers(len(starts)))]
-
-    def _move(self, task: Task, situation: Situation) -> tuple[Situation | None, Experience]:
-        assert self.episode is not None
-        action = self._explore(situation)
+    def _move(
+        self, walker: int, task: Task, situation: Situation, ranked: Proposals | None
+    ) -> tuple[Situation | None, Experience]:
+        episode = self.episodes[walker]
+        assert episode is not None
+        action = self._explore(situation, ranked)
         after, terminated, truncated = task.step(action)
-        elapsed = self.episode.elapsed + 1
+        elapsed = episode.elapsed + 1
         truncated = truncated or elapsed >= self.config.episode_steps
         experience = Experience.of(
             after,
             "move",
+            walker=walker,
             action=action,
             terminated=terminated,
             truncated=truncated,
-            features=None if after.failed else self._features(after),
             barred=self._chooser.result(situation.design, action) if after.failed else None,
         )
         if terminated or truncated:
-            self.episode = None
+            self.episodes[walker] = None
             return None, experience
-        self.episode = replace(self.episode, elapsed=elapsed, design=after.design)
+        self.episodes[walker] = replace(episode, elapsed=elapsed, design=after.design)
         return after, experience
 
-    def _features(self, situation: Situation) -> Float[np.ndarray, " s"]:
-        features = self.archive.features_of(situation.design)
-        return physics_features(situation.design) if features is None else features
-
-    def _fit_judge(self) -> dict[str, float]:
-        config = self.config
-        if len(self.archive) < 2 * config.judge_members or not config.judge_steps:
-            return {}
-        error = self.judge.fit(
-            self.archive.features,
-            np.log(np.maximum(self.archive.costs, 1e-6)),
-            steps=config.judge_steps,
-            batch_size=config.judge_batch_size,
-            rng=self.rng,
-        )
-        return {"agent/judge_error": error}
-
-    def _study(self) -> dict[str, float]:
-        """Train judge and network after a move; gives the scalars."""
-        config = self.config
-        scalars = {"agent/epsilon": self.epsilon, **self._fit_judge()}
-        if (
-            len(self.replay) >= config.warmup_steps
-            and self.counters.step % config.update_every == 0
-        ):
-            scalars.update(self._update())
-        return scalars
-
-    def _update(self) -> dict[str, float]:
-        config = self.config
-        sample = self.replay.sample(config.batch_size, config.steps, self.rng)
-        targets_ps = [_target_or_none(target) for target in sample.targets_ps]
-        preferences = np.array([self.info.weights(target) for target in targets_ps])
-        for row in np.flatnonzero(self.rng.random(config.batch_size) < config.retarget):
-            other = self.info.sample_target(self.rng)
-            weights = self.info.weights(other)
-            if np.isfinite(weighted(sample.costs[row], weights)).all():
-                targets_ps[row], preferences[row] = other, weights
-        shown = replace(
-            sample,
-            observations=self.info.show_target(sample.observations, targets_ps),
-            next_observations=self.info.show_target(sample.next_observations, targets_ps),
-        )
-        report = asdict(self.learner.update(shown, preferences))
-        return {f"agent/{name}": value for name, value in report.items()}
-
     def _report(
-        self, situation: Situation, action: int | None, scalars: Mapping[str, float]
+        self, experience: Experience, curve: Curve, scalars: Mapping[str, float]
     ) -> AgentStep:
-        counters = self.counters
+        assert experience.evaluation is not None
+        counters, target_ps = self.counters, experience.target_ps
+        costs = self.info.scorer.costs(curve[None], [target_ps])[0]
         return AgentStep(
             step=counters.step,
             episode=counters.episode,
             calls=counters.calls,
             cache_hits=counters.cache_hits,
-            action=action,
-            target_ps=situation.target_ps,
-            design=situation.design,
-            evaluation=situation.evaluation,
-            failed=situation.failed,
-            cost=float(weighted(situation.costs, self.info.weights(situation.target_ps))),
+            action=experience.action,
+            target_ps=target_ps,
+            design=experience.design,
+            evaluation=experience.evaluation,
+            failed=experience.barred is not None,
+            cost=float(weighted(costs, self.info.weights(target_ps))),
             scalars=scalars,
         )
 
@@ -385,11 +363,11 @@ class DqnAgent:
         progress = min(1.0, self.counters.step / config.epsilon_steps)
         return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * progress
 
-    def _explore(self, situation: Situation) -> int:
+    def _explore(self, situation: Situation, ranked: Proposals | None) -> int:
         if not self.learner.updates or self.rng.random() < self.epsilon:
             return self._random_move(situation)
-        avoid = self._tried(self.info.weights(situation.target_ps))
-        ranked = self._chooser.rank(situation, rng=self.rng, avoid=avoid)
+        avoid = self._tried(situation.target_ps)
+        ranked = self._chooser.rank(situation, rng=self.rng, avoid=avoid, by_value=ranked)
         if not self.config.temperature:
             return int(ranked.actions[0])
         scores = ranked.scores[: self.config.explore_among]
@@ -399,15 +377,15 @@ class DqnAgent:
     def _random_move(self, situation: Situation) -> int:
         """Draw a legal move, with a few tries for one that leads to something new."""
         actions = np.flatnonzero(situation.legal)
-        tried = self._tried(self.info.weights(situation.target_ps))
+        tried = self._tried(situation.target_ps)
         for _ in range(_TRIES):
             action = int(self.rng.choice(actions))
             if self._chooser.result(situation.design, action) not in tried:
                 break
         return action
 
-    def _tried(self, weights: Float[np.ndarray, " k"]) -> _Tried:
-        return _Tried(self.archive, self.barred, weights)
+    def _tried(self, target_ps: float | None) -> _Tried:
+        return _Tried(self.archive, self.barred, target_ps)
 
     def act(
         self,
@@ -437,46 +415,6 @@ class DqnAgent:
         scores = self.learner.scores(observation[None], weights[None])[0]
         return int(actions[scores[actions].argmax()])
 
-    def rollout(
-        self,
-        env: gym.Env[Any, Any],
-        steps: int,
-        *,
-        start: PrefixGraph | str | None = None,
-        target_ps: float | None = None,
-    ) -> list[Visit]:
-        """Walk greedily without learning; the evaluator calls are in the visits' evaluations.
-
-        Args:
-            env: An environment like the one that ``info`` came from.
-            steps: Moves to make; the environment's time limit may end the walk earlier.
-            start: A graph or a structure's name; None takes the best design known for the target.
-            target_ps: The delay target in picoseconds.
-
-        Raises:
-            ConfigError: The environment is another.
-            ToolError: The tools cannot be used any more.
-        """
-        task = Task(env)
-        self._check_task(task.info)
-        weights = self.info.weights(target_ps)
-        mode = task.info.p_modes[0]
-        best = [design for design, _ in self.archive.best(weights, len(self.archive))]
-        if start is None:
-            first = next(design for design in (*best, *self._starts) if design.p_mode == mode)
-        else:
-            graph = structure(start, self.info.width) if isinstance(start, str) else start
-            first = self.info.design(graph, mode)
-        situation = task.reset(first, target_ps)
-        visits = [_visit(situation, weights)]
-        for _ in range(steps):
-            ranked = self._chooser.rank(situation)
-            situation, terminated, truncated = task.step(int(ranked.actions[0]))
-            visits.append(_visit(situation, weights))
-            if terminated or truncated:
-                break
-        return visits
-
     def _check_task(self, other: TaskInfo) -> None:
         mine, theirs = self.info, other
         fits = (
@@ -492,29 +430,18 @@ class DqnAgent:
 
 
 class _Tried:
-    """The designs that need not be evaluated again for some weights."""
+    """The designs that need not be evaluated again at a target."""
 
-    def __init__(
-        self, archive: Archive, barred: set[Design], weights: Float[np.ndarray, " k"]
-    ) -> None:
+    def __init__(self, archive: Archive, barred: set[Design], target_ps: float | None) -> None:
         self._archive = archive
         self._barred = barred
-        self._weights = weights
+        self._target_ps = target_ps
 
     def __contains__(self, design: object) -> bool:
         return isinstance(design, Design) and (
-            design in self._barred or self._archive.measured(design, self._weights)
+            design in self._barred or self._archive.measured(design, self._target_ps)
         )
-
-
-def _visit(situation: Situation, weights: Float[np.ndarray, " k"]) -> Visit:
-    cost = float(weighted(situation.costs, weights))
-    return Visit(situation.design, situation.evaluation, cost)
 
 
 def _seed_from(sequence: np.random.SeedSequence) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)
-
-
-def _target_or_none(target_ps: float) -> float | None:
-    return None if np.isnan(target_ps) else float(target_ps)

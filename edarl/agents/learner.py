@@ -14,19 +14,24 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from edarl.agents.arithmetic import Arithmetic, device_named
 from edarl.agents.config import DqnConfig
 from edarl.agents.network import PrefixNetwork
 from edarl.agents.replay import Sample
 from edarl.agents.targets import by_action, double_dqn_targets, scalarise, select
 from edarl.agents.weights import (
+    fresh_moments,
     load_arrays,
     module_arrays,
     optimizer_arrays,
     restore_optimizer,
 )
-from edarl.errors import ConfigError
+from edarl.envs.encoding import PLANES
 
-__all__ = ["Learner", "UpdateReport", "device_named", "discounted_rewards"]
+__all__ = ["Learner", "UpdateReport", "discounted_rewards", "seen_planes"]
+
+_SEEN = {"graph": len(PLANES), "prefixrl": PLANES.index("fanout") + 1}
+"""How many of the planes, which begin with PrefixRL's four, a network sees that sees not all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,18 @@ class Learner:
 
     Args:
         config: The agent's settings.
-        planes: Observation planes, C.
+        planes: Observation planes, C; the network sees those that the settings choose.
         components: Cost components, K.
         seed: Seeds the weights.
+
+    Raises:
+        ConfigError: The device does not exist here, or cannot do what is asked for.
     """
 
     def __init__(self, config: DqnConfig, planes: int, components: int, seed: int) -> None:
         self.config = config
         self.device = device_named(config.device)
+        planes = self._planes = seen_planes(config, planes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.online = PrefixNetwork(planes, components, config.network)
@@ -68,6 +77,9 @@ class Learner:
         self.target.to(self.device).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.online.parameters(), lr=config.learning_rate)
         self.updates = 0
+        arithmetic = Arithmetic(config, self.device)
+        self._online_values = arithmetic.ready(self.online)
+        self._target_values = arithmetic.ready(self.target)
 
     # ---------------------------------------------------------------- asking
 
@@ -78,7 +90,7 @@ class Learner:
         preferences: Float[np.ndarray, "b k"],
     ) -> Float[np.ndarray, "b a"]:
         """Give every move's scalarised value in learning units; illegal moves have one too."""
-        values = self.online(self._tensor(observations))
+        values = self._online_values(self._seen(observations))
         scores: np.ndarray = scalarise(by_action(values), self._tensor(preferences)).cpu().numpy()
         return scores
 
@@ -97,8 +109,10 @@ class Learner:
             preferences: [B, K] weights of the components for that target.
         """
         config = self.config
-        logs = np.log(np.maximum(sample.costs, 1e-6))  # [B, S + 1, K]
-        savings = discounted_rewards(logs, config.gamma) * config.reward_scale  # [B, K]
+        costs = sample.costs  # [B, S + 1, K]
+        if config.reward == "log":
+            costs = np.log(np.maximum(costs, 1e-6))
+        savings = discounted_rewards(costs, config.gamma) * config.reward_scale  # [B, K]
         measured = self._tensor(np.isfinite(savings))
         rewards = self._tensor(np.nan_to_num(savings))
         discounts = self._tensor(
@@ -109,7 +123,9 @@ class Learner:
         targets = self._targets(sample, rewards, discounts, weights)
 
         self.online.train()
-        taken = select(by_action(self.online(self._tensor(sample.observations))), actions)  # [B, K]
+        taken = select(
+            by_action(self._online_values(self._seen(sample.observations))), actions
+        )  # [B, K]
         missed = (taken - targets) * measured
         loss = functional.huber_loss(
             missed, torch.zeros_like(missed), reduction="sum", delta=config.huber_delta
@@ -135,15 +151,18 @@ class Learner:
     def _targets(
         self, sample: Sample, rewards: Tensor, discounts: Tensor, preferences: Tensor
     ) -> Float[Tensor, "b k"]:
-        observations = self._tensor(sample.next_observations)
+        observations = self._seen(sample.next_observations)
         return double_dqn_targets(
             rewards,
             discounts,
-            next_online=by_action(self.online(observations)),
-            next_target=by_action(self.target(observations)),
+            next_online=by_action(self._online_values(observations)),
+            next_target=by_action(self._target_values(observations)),
             next_legal=torch.as_tensor(sample.next_legal, device=self.device),
             preferences=preferences,
         )
+
+    def _seen(self, observations: Float[np.ndarray, "b c n n"]) -> Float[Tensor, "b p n n"]:
+        return self._tensor(observations[:, : self._planes])
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=torch.float32, device=self.device)
@@ -157,6 +176,20 @@ class Learner:
             "target": module_arrays(self.target),
             "optimizer": optimizer_arrays(self.online, self.optimizer),
         }
+
+    def adopt(self, weights: Mapping[str, np.ndarray], updates: int) -> None:
+        """Take over the weights of another learner's network; the optimiser begins anew.
+
+        Args:
+            weights: The other online network's arrays by name.
+            updates: Gradient steps that it has learned in.
+
+        Raises:
+            CheckpointError: A tensor is missing, too many, or of another shape or type.
+        """
+        moments = fresh_moments(self.online) if updates else {}
+        state = {"online": weights, "target": weights, "optimizer": moments}
+        self.restore(state, updates)
 
     def restore(self, tensors: Mapping[str, Mapping[str, np.ndarray]], updates: int) -> None:
         """Take over what `state` gave.
@@ -176,6 +209,11 @@ class Learner:
         self.updates = updates
 
 
+def seen_planes(config: DqnConfig, planes: int) -> int:
+    """Give how many of so many observation planes the network of these settings sees."""
+    return min(planes, _SEEN.get(config.planes, planes))
+
+
 def discounted_rewards(costs: Float[np.ndarray, "b s k"], gamma: float) -> Float[np.ndarray, "b k"]:
     """Give the discounted sum of the savings along each chain of states.
 
@@ -186,19 +224,3 @@ def discounted_rewards(costs: Float[np.ndarray, "b s k"], gamma: float) -> Float
     savings = costs[:, :-1] - costs[:, 1:]  # [B, S, K]
     discounts = gamma ** np.arange(savings.shape[1])
     return np.asarray((savings * discounts[None, :, None]).sum(axis=1))
-
-
-def device_named(name: str) -> torch.device:
-    """Give a torch device.
-
-    Raises:
-        ConfigError: There is no such device on this machine.
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(
-            f"`device` should be one that torch has here, such as cpu, actual value: {name!r}"
-        ) from error
-    return device

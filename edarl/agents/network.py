@@ -63,18 +63,18 @@ class Trunk(nn.Module):
 
     Source: PrefixRL (arXiv 2205.07000), section IV, residual blocks of two convolutions. It differs
     in the coordinate planes and in the summary that is given back to every cell, which let a small
-    trunk see across the whole graph.
+    trunk see across the whole graph. Without ``context`` it has neither, and the summary that it
+    gives is the mean of the features.
     """
 
     def __init__(self, planes: int, config: NetworkConfig) -> None:
         super().__init__()
         self.planes = planes
         self.channels = config.channels
-        self.stem = nn.Conv2d(
-            planes + COORDINATE_PLANES, config.channels, config.kernel, padding=config.kernel // 2
-        )
+        inputs = planes + COORDINATE_PLANES if config.context else planes
+        self.stem = nn.Conv2d(inputs, config.channels, config.kernel, padding=config.kernel // 2)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
-        self.summary = nn.Linear(2 * config.channels, config.channels)
+        self.summary = nn.Linear(2 * config.channels, config.channels) if config.context else None
 
     def forward(
         self, observation: Float[Tensor, "b c n n"]
@@ -82,12 +82,16 @@ class Trunk(nn.Module):
         """Give the feature map [B, F, N, N] and the summary [B, F]."""
         where = coordinate_planes(observation.shape[-1]).to(observation)
         triangle = where[3]  # [N, N]
-        x = torch.cat([observation, where.expand(observation.shape[0], -1, -1, -1)], dim=1)
+        x = observation
+        if self.summary is not None:
+            x = torch.cat([x, where.expand(x.shape[0], -1, -1, -1)], dim=1)
         x = functional.relu(self.stem(x))  # [B, F, N, N]
         for block in self.blocks:
             x = block(x)
         inside = x * triangle
         mean = inside.sum(dim=(2, 3)) / triangle.sum()  # [B, F]
+        if self.summary is None:
+            return x, mean
         summary = functional.relu(
             self.summary(torch.cat([mean, inside.amax(dim=(2, 3))], dim=1))
         )  # [B, F]
@@ -97,7 +101,8 @@ class Trunk(nn.Module):
 class PrefixNetwork(nn.Module):
     """Vector Q for every move.
 
-    The weights do not depend on the width, so one network serves every width.
+    The weights do not depend on the width, so one network serves every width. With ``context`` a
+    value of the whole graph is added to every move's own.
 
     Args:
         planes: Observation planes, C.
@@ -111,10 +116,11 @@ class PrefixNetwork(nn.Module):
         self.components = components
         self.trunk = Trunk(planes, config)
         self.advantage = nn.Conv2d(config.channels, 2 * components, 1)
-        self.value = nn.Linear(config.channels, components)
+        self.value = nn.Linear(config.channels, components) if config.context else None
         for layer in (self.advantage, self.value):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # both are built with a bias
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # built with a bias
 
     def forward(self, observation: Float[Tensor, "b c n n"]) -> Float[Tensor, "b 2 k n n"]:
         """Give the move values.
@@ -128,7 +134,9 @@ class PrefixNetwork(nn.Module):
         """
         features, summary = self.trunk(observation)
         batch, _, width, _ = features.shape
-        advantage: Tensor = self.advantage(features)
-        value: Tensor = self.value(summary)
         shape = (batch, 2, self.components, width, width)
-        return advantage.view(shape) + value[:, None, :, None, None]
+        advantage: Tensor = self.advantage(features).view(shape)
+        if self.value is None:
+            return advantage
+        value: Tensor = self.value(summary)
+        return advantage + value[:, None, :, None, None]

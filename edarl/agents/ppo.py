@@ -27,6 +27,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
+from edarl.agents.arithmetic import device_named
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -35,7 +36,6 @@ from edarl.agents.checkpoint import (
     versions,
 )
 from edarl.agents.config import NetworkConfig, PpoConfig
-from edarl.agents.learner import device_named
 from edarl.agents.network import Trunk
 from edarl.agents.progress import AgentStep, Counters, LearnOutcome, Limits, StopReason
 from edarl.agents.saving import circuit_record, listed
@@ -284,7 +284,8 @@ def train_maskable_ppo(
     """Train the stock agent until its budget of evaluator calls is used up.
 
     Args:
-        env_fn: Makes the scalar environment.
+        env_fn: Makes the scalar environment, with the timer's figures where it is wrapped in
+            `edarl.envs.PhysicsObservation`.
         budget_calls: Most evaluator calls, those for the starts of episodes included.
         seed: Seeds policy and environment; a run on the CPU can be repeated exactly.
         on_step: Told of every step and every start of an episode, in order.
@@ -380,7 +381,7 @@ def load_ppo_policy(path: Path, info: TaskInfo) -> PpoPolicy:
         )
     width = info.width
     policy = _Policy(
-        gym.spaces.Box(0.0, 1.0, (info.planes * width * width,), np.float32),
+        gym.spaces.Box(-1.0, 1.0, (info.planes * width * width,), np.float32),
         gym.spaces.Discrete(2 * width * width),
         lambda _: config.learning_rate,
         **_policy_arguments(config, info),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from edarl.errors import ConfigError
 from edarl.metrics import Evaluation
@@ -17,7 +17,6 @@ __all__ = [
     "LearnOutcome",
     "Limits",
     "StopReason",
-    "Visit",
 ]
 
 StopReason = Literal["budget", "steps", "idle", "asked", "interrupted"]
@@ -65,14 +64,6 @@ class LearnOutcome:
     steps: int
     calls: int
     cache_hits: int
-
-
-class Visit(NamedTuple):
-    """A state on a rollout: the design, what is known of it, its cost for the target."""
-
-    design: Design
-    evaluation: Evaluation
-    cost: float
 
 
 @dataclass(slots=True)

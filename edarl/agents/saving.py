@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["circuit_record", "listed", "load_agent", "read_config", "save_agent"]
 
+_LAYOUT: Literal[2] = 2
+"""Of the agent's own state: 1 kept planes in the replay."""
+
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,32}$")]
 _DesignText = Annotated[str, StringConstraints(max_length=200_000)]
@@ -48,8 +51,11 @@ class _Generator(_Record):
     half: Annotated[int, Field(ge=0, lt=2**32)]
 
 
+_Delay = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class _Episode(_Record):
-    target_ps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    target_ps: _Delay | None
     elapsed: _Count
     design: _DesignText
 
@@ -67,15 +73,20 @@ class _Counts(_Record):
 class _State(_Record):
     """What the manifest's ``state`` holds for a DQN agent."""
 
+    layout: Literal[2]
     counters: _Counts
     generator: _Generator
     updates: _Count
     fits: _Count
     replay_rows: _Count
+    replay_points: Annotated[int, Field(ge=1, le=4096)]
     archive: list[_DesignText]
     barred: list[_DesignText]
-    episode: _Episode | None
+    known: list[_DesignText] = []
+    episodes: list[_Episode | None]
+    open_states: dict[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")], _Count]
     components: list[Annotated[str, StringConstraints(max_length=100)]]
+    targets_ps: list[_Delay | None]
     p_modes: list[Literal["xor", "or"]]
 
 
@@ -91,9 +102,9 @@ def save_agent(agent: DqnAgent, path: Path, *, library: str | None = None) -> Ma
         CheckpointError: The folder cannot be written.
     """
     generator: Any = agent.rng.bit_generator.state  # numpy types it as a plain mapping
-    episode = agent.episode
     replay = agent.replay.state()
     state = _State(
+        layout=_LAYOUT,
         counters=_Counts(**asdict(agent.counters)),
         generator=_Generator(
             state=f"{generator['state']['state']:x}",
@@ -103,17 +114,22 @@ def save_agent(agent: DqnAgent, path: Path, *, library: str | None = None) -> Ma
         ),
         updates=agent.learner.updates,
         fits=agent.judge.fits,
-        replay_rows=len(replay["actions"]),
+        replay_rows=agent.replay.rows,
+        replay_points=agent.replay.points,
         archive=[_design_text(design) for design in agent.archive.designs()],
         barred=sorted(_design_text(design) for design in agent.barred),
-        episode=None
-        if episode is None
-        else _Episode(
-            target_ps=episode.target_ps,
-            elapsed=episode.elapsed,
-            design=_design_text(episode.design),
-        ),
+        known=[_design_text(design) for design in agent.starts.known],
+        episodes=[
+            None
+            if each is None
+            else _Episode(
+                target_ps=each.target_ps, elapsed=each.elapsed, design=_design_text(each.design)
+            )
+            for each in agent.episodes
+        ],
+        open_states={str(walker): number for walker, number in agent.open_states.items()},
         components=list(agent.info.objective.names),
+        targets_ps=list(agent.info.fixed_targets),
         p_modes=list(agent.info.p_modes),
     )
     manifest = Manifest(
@@ -176,6 +192,13 @@ def load_agent(path: Path, info: TaskInfo) -> DqnAgent:
     """
     checkpoint = load_checkpoint(path, "dqn")
     config = read_config(checkpoint.manifest)
+    layout = checkpoint.manifest.state.get("layout", 1)
+    if layout != _LAYOUT:
+        raise CheckpointError(
+            f"the saved agent should have the layout {_LAYOUT}, whose replay keeps what was "
+            f"measured, actual: {layout!r:.60}; it was written by another release of edarl, train "
+            "it again"
+        )
     try:
         state = _State.model_validate(checkpoint.manifest.state)
     except ValidationError as error:
@@ -190,12 +213,14 @@ def _check_task(manifest: Manifest, state: _State, info: TaskInfo) -> None:
         "network": NetworkShape(planes=info.planes, components=info.components),
         "p modes": list(info.p_modes),
         "cost components": list(info.objective.names),
+        "targets": list(info.fixed_targets),
     }
     actual = {
         "circuit": manifest.circuit,
         "network": manifest.network,
         "p modes": state.p_modes,
         "cost components": state.components,
+        "targets": state.targets_ps,
     }
     faults = [
         f"{name}: expected {value}, actual {actual[name]}"
@@ -213,9 +238,9 @@ def _rebuild(checkpoint: Checkpoint, config: DqnConfig, state: _State, info: Tas
     from edarl.agents.dqn import DqnAgent
 
     tensors = checkpoint.tensors
-    expected_files = {
-        "online", "target", "optimizer", "judge", "judge_optimizer", "replay", "archive",
-    }  # fmt: skip
+    expected_files = {"online", "target", "optimizer", "replay", "archive"}
+    if info.features_count:
+        expected_files |= {"judge", "judge_optimizer"}
     if set(tensors) != expected_files:
         raise CheckpointError(
             f"the checkpoint should hold the files {', '.join(sorted(expected_files))}, "
@@ -232,17 +257,14 @@ def _rebuild(checkpoint: Checkpoint, config: DqnConfig, state: _State, info: Tas
         )
     agent.learner.restore(tensors, state.updates)
     agent.judge.restore(tensors, state.fits)
-    check_tensors(agent.replay.expected(state.replay_rows), tensors["replay"], where="the replay")
+    expected = agent.replay.expected(state.replay_rows, state.replay_points)
+    check_tensors(expected, tensors["replay"], where="the replay")
     agent.replay.restore(tensors["replay"])
     agent.archive.restore(_designs(state.archive, info), tensors["archive"])
     agent.barred = set(_designs(state.barred, info))
+    agent.starts.take_up(_designs(state.known, info))
     agent.counters = Counters(**state.counters.model_dump())
-    if state.episode is not None:
-        agent.episode = Episode(
-            state.episode.target_ps,
-            state.episode.elapsed,
-            _designs([state.episode.design], info)[0],
-        )
+    _take_up_episodes(agent, state)
     saved = state.generator
     agent.rng.bit_generator.state = {
         "bit_generator": "PCG64",
@@ -251,6 +273,35 @@ def _rebuild(checkpoint: Checkpoint, config: DqnConfig, state: _State, info: Tas
         "uinteger": saved.half,
     }
     return agent
+
+
+def _take_up_episodes(agent: DqnAgent, state: _State) -> None:
+    """Let the walkers stand where they stood.
+
+    Raises:
+        CheckpointError: There are more or fewer than the settings say, or the replay does not know
+            where one stands.
+    """
+    walkers, added = len(agent.episodes), agent.replay.added
+    states = {int(walker): number for walker, number in state.open_states.items()}
+    standing = {walker for walker, each in enumerate(state.episodes) if each is not None}
+    if len(state.episodes) != walkers or not standing <= states.keys():
+        raise CheckpointError(
+            f"the saved agent should have {walkers} walkers, each with its newest state, actual: "
+            f"{len(state.episodes)} walkers, states of {sorted(states)}"
+        )
+    if any(number >= added for number in states.values()):
+        raise CheckpointError(
+            f"walkers should stand at one of the {added} states of the replay, "
+            f"actual: {sorted(states.values())}"
+        )
+    agent.open_states = states
+    agent.episodes = [
+        None
+        if each is None
+        else Episode(each.target_ps, each.elapsed, _designs([each.design], agent.info)[0])
+        for each in state.episodes
+    ]
 
 
 def _design_text(design: Design) -> str:

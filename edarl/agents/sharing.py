@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from edarl.agents.progress import Counters
-from edarl.agents.task import Situation, TaskInfo
+from edarl.agents.task import Situation
 from edarl.agents.weights import load_arrays, module_arrays
-from edarl.envs.encoding import legal_actions
 from edarl.metrics import Evaluation
 from edarl.prefix.design import Design
 
@@ -53,8 +51,8 @@ class Experience:
         action: The move's index, None where there was none.
         terminated: Whether the state reached is terminal.
         truncated: Whether the episode's time is up.
-        features: [S] the judge's features of the design; None where the design is not new.
         barred: A design that could not be evaluated, if that is what was met.
+        walker: Whose step it was, where an agent walks several episodes at once.
     """
 
     kind: Kind
@@ -65,8 +63,8 @@ class Experience:
     action: int | None = None
     terminated: bool = False
     truncated: bool = False
-    features: Float[np.ndarray, " s"] | None = None
     barred: Design | None = None
+    walker: int = 0
 
     @classmethod
     def of(
@@ -74,10 +72,10 @@ class Experience:
         situation: Situation,
         kind: Kind,
         *,
+        walker: int = 0,
         action: int | None = None,
         terminated: bool = False,
         truncated: bool = False,
-        features: Float[np.ndarray, " s"] | None = None,
         barred: Design | None = None,
     ) -> Experience:
         """Give what was met where an episode stands now."""
@@ -89,28 +87,14 @@ class Experience:
             action=action,
             terminated=terminated,
             truncated=truncated,
-            features=features,
             barred=barred,
+            walker=walker,
         )
 
     @classmethod
     def unusable(cls, start: Design, target_ps: float | None, calls: int) -> Experience:
         """Give the experience of a start that could not be evaluated."""
         return cls("unusable", start, target_ps, None, calls=calls, barred=start)
-
-    def situation(self, info: TaskInfo) -> Situation:
-        """Give the situation that the step led to, with planes, mask and costs."""
-        assert self.evaluation is not None, "an unusable start leads nowhere"
-        graph = self.design.graph
-        return Situation(
-            design=self.design,
-            observation=info.observe(graph, self.target_ps),
-            legal=legal_actions(graph),
-            costs=info.measured(info.objective.costs(self.evaluation), self.evaluation),
-            evaluation=self.evaluation,
-            target_ps=self.target_ps,
-            failed=self.barred is not None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +122,17 @@ class Memory:
 
     Attributes:
         designs: The archive's designs.
-        arrays: Their costs and features.
+        arrays: Their points.
         barred: Designs that could not be evaluated.
         counters: What has been counted.
+        known: Designs from elsewhere that episodes start at.
     """
 
     designs: tuple[Design, ...]
     arrays: Mapping[str, np.ndarray]
     barred: frozenset[Design]
     counters: Counters
+    known: tuple[Design, ...] = ()
 
 
 def policy_of(agent: DqnAgent) -> Policy:
@@ -178,6 +164,7 @@ def memory_of(agent: DqnAgent) -> Memory:
         agent.archive.state(),
         frozenset(agent.barred),
         replace(agent.counters),
+        agent.starts.known,
     )
 
 
@@ -190,3 +177,4 @@ def adopt_memory(agent: DqnAgent, memory: Memory) -> None:
     agent.archive.restore(memory.designs, memory.arrays)
     agent.barred = set(memory.barred)
     agent.counters = replace(memory.counters)
+    agent.starts.take_up(memory.known)

@@ -1,33 +1,36 @@
 """What an agent needs to know of its environments, and the environments as the agent uses them.
 
 An agent learns in one environment, or in several of one circuit that each size designs for one
-target or use one p mode: then a step costs one evaluator call instead of one per target, and the
-cost components of the other targets stay unmeasured (NaN).
+target or use one p mode: then a step costs one evaluator call instead of one per target, and what a
+design costs at the other targets stays unmeasured (NaN).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from edarl.agents.scoring import Scorer, curve_of
+from edarl.agents.value.scale import Reference
 from edarl.envs.base import PrefixEnv
-from edarl.envs.encoding import PLANES, encode_observation, target_at, target_position
+from edarl.envs.encoding import target_at
+from edarl.envs.physics import Encoder
+from edarl.envs.wrappers import PhysicsObservation
 from edarl.errors import ConfigError
 from edarl.metrics import Evaluation
-from edarl.objectives.reward import AreaAtTargets, Objective
+from edarl.objectives.reward import Objective
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design, PMode
 from edarl.prefix.graph import PrefixGraph
+from edarl.synthesis.timing.features import FEATURE_NAMES, Physics
 
 __all__ = ["Aimed", "Environments", "Situation", "Task", "TaskInfo", "prefix_env", "task_info"]
-
-_TARGET = PLANES.index("target")
-
 
 Aimed = tuple[float, gym.Env[Any, Any]]
 """A delay target in picoseconds and an environment that sizes designs for it."""
@@ -35,23 +38,23 @@ Aimed = tuple[float, gym.Env[Any, Any]]
 Environments = gym.Env[Any, Any] | Sequence[Aimed]
 """One environment, or several with one target each."""
 
+_MOST_REFERENCES = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Where an episode stands.
+    """Where an episode stands. Planes and mask follow from it, see `TaskInfo.observe`.
 
     Attributes:
         design: The current design.
-        observation: [C, N, N] the planes of its graph.
         legal: [A] legal actions.
-        costs: [K] its costs; NaN where its environment does not measure a component.
+        costs: [K] its costs for the target; NaN where its environment does not measure a component.
         evaluation: What the last step measured and what it cost.
         target_ps: Delay target in picoseconds, or None.
         failed: Whether the last move was undone because its result could not be evaluated.
     """
 
     design: Design
-    observation: Float32[np.ndarray, "c n n"]
     legal: Bool[np.ndarray, " a"]
     costs: Float[np.ndarray, " k"]
     evaluation: Evaluation
@@ -68,12 +71,26 @@ class TaskInfo:
         p_modes: The p modes that occur, in order.
         objective: How evaluations become costs.
         aims_ps: The delay targets of several environments, rising; None for a single one.
+        physics: Reads designs before they are sized; None where there is no timer for it, then the
+            agent sees the graph alone and has no model of costs.
+        scorer: Gives the costs of what was measured, for any target.
+        encoder: Gives the planes of designs.
     """
 
     circuit: Circuit
     p_modes: tuple[PMode, ...]
     objective: Objective
     aims_ps: tuple[float, ...] | None = None
+    physics: Physics | None = field(default=None, compare=False)
+    scorer: Scorer = field(init=False, repr=False, compare=False)
+    encoder: Encoder = field(init=False, repr=False, compare=False)
+    _references: dict[float, Reference] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scorer", Scorer(self.objective, self.aims_ps))
+        object.__setattr__(self, "encoder", Encoder(self.objective.targets_ps, self.physics))
 
     def __str__(self) -> str:
         modes, names = "+".join(self.p_modes), ", ".join(self.objective.names)
@@ -82,7 +99,7 @@ class TaskInfo:
     @property
     def planes(self) -> int:
         """Observation planes, C."""
-        return len(PLANES)
+        return self.encoder.planes
 
     @property
     def width(self) -> int:
@@ -92,7 +109,17 @@ class TaskInfo:
     @property
     def components(self) -> int:
         """Cost components, K."""
-        return len(self.objective.names)
+        return len(self.scorer.names)
+
+    @property
+    def features_count(self) -> int:
+        """Length of a vector of features, S; 0 without physics."""
+        return 0 if self.physics is None else len(FEATURE_NAMES)
+
+    @property
+    def fixed_targets(self) -> tuple[float | None, ...]:
+        """The targets that good designs are kept for: fixed ones in picoseconds, or None alone."""
+        return self.aims_ps or self.objective.targets_ps or (None,)
 
     def design(self, graph: PrefixGraph, p_mode: PMode) -> Design:
         """Give the design that a graph makes here."""
@@ -100,15 +127,16 @@ class TaskInfo:
 
     def weights(self, target_ps: float | None) -> Float[np.ndarray, " k"]:
         """Give the preference among cost components for a delay target."""
-        return np.asarray(self.objective.weights(target_ps), dtype=np.float64)
+        return self.scorer.weights(target_ps)
 
-    def weightings(self) -> Float[np.ndarray, "m k"]:
-        """Give the preferences for each fixed target and, in one environment, the whole curve."""
-        targets: tuple[float | None, ...] = self.aims_ps or (
-            None,
-            *(self.objective.targets_ps or ()),
-        )
-        return np.array([self.weights(target) for target in targets])
+    def costs(self, evaluation: Evaluation, target_ps: float | None) -> Float[np.ndarray, " k"]:
+        """Give what a design costs at a target; NaN where that was not measured.
+
+        Raises:
+            ToolError: The evaluation failed; it has no cost.
+        """
+        costs: np.ndarray = self.scorer.costs(curve_of(evaluation)[None], [target_ps])[0]
+        return costs
 
     def sample_target(self, rng: np.random.Generator) -> float | None:
         """Draw a delay target as the environments do; None where there is nothing to draw."""
@@ -117,40 +145,33 @@ class TaskInfo:
         targets_ps = self.objective.targets_ps
         return None if targets_ps is None else target_at(rng.uniform(), targets_ps)
 
-    def measured(
-        self, costs: Float[np.ndarray, " k"], evaluation: Evaluation
-    ) -> Float[np.ndarray, " k"]:
-        """Give costs with NaN where the evaluation has no point for a component's target.
+    def observe(self, design: Design, target_ps: float | None) -> Float32[np.ndarray, "c n n"]:
+        """Give the planes of a design for a target, without an environment."""
+        return self.encoder(design, target_ps)
 
-        A design sized for one target has a cost at every other, but one that says more about the
-        sizing than about the design.
+    def features(
+        self, designs: Sequence[Design], target_ps: float | None
+    ) -> Float32[np.ndarray, "b s"]:
+        """Give features of designs relative to the regular structures, as value models see them.
+
+        Raises:
+            ConfigError: A design is of another circuit.
         """
-        if self.aims_ps is None or not isinstance(self.objective, AreaAtTargets):
-            return costs
-        sized = {point.target_ps for point in evaluation.points}
-        targets = self.objective.frame.targets_ps
-        known = [target in sized for target in targets]
-        return np.where([*known, known[0]], costs, np.nan)
-
-    def observe(self, graph: PrefixGraph, target_ps: float | None) -> Float32[np.ndarray, "c n n"]:
-        """Give the planes of a graph for a target, without an environment."""
-        return encode_observation(graph, self._position(target_ps))
-
-    def show_target(
-        self, observations: Float[np.ndarray, "b c n n"], targets_ps: Sequence[float | None]
-    ) -> Float[np.ndarray, "b c n n"]:
-        """Give a copy of observations that shows other delay targets."""
-        shown = observations.copy()
-        positions = np.array([self._position(target) for target in targets_ps])
-        shown[:, _TARGET] = positions[:, None, None]
-        return shown
-
-    def _position(self, target_ps: float | None) -> float:
-        return target_position(target_ps, self.objective.targets_ps)
+        if self.physics is None:
+            return np.empty((len(designs), 0), dtype=np.float32)
+        against_ps = self.encoder.neutral_ps(designs[0]) if target_ps is None else target_ps
+        reference = self._references.get(against_ps)
+        if reference is None:
+            if len(self._references) >= _MOST_REFERENCES:
+                self._references.clear()
+            reference = self._references[against_ps] = Reference(self.physics, against_ps)
+        return reference.relative(designs)
 
 
 def task_info(environments: Environments) -> TaskInfo:
     """Read what an agent must know from environments of `edarl.envs`, wrapped or not.
+
+    Whoever wraps them in `edarl.envs.PhysicsObservation` lets the agent see the timer's figures.
 
     Raises:
         ConfigError: They are other environments, or do not belong together.
@@ -158,7 +179,8 @@ def task_info(environments: Environments) -> TaskInfo:
     """
     if isinstance(environments, gym.Env):
         inner = prefix_env(environments)
-        return TaskInfo(inner.circuit, (inner.p_mode,), inner.objective)
+        physics = _physics_of(environments)
+        return TaskInfo(inner.circuit, (inner.p_mode,), inner.objective, physics=physics)
     inners = [prefix_env(env) for _, env in environments]
     if not inners:
         raise ConfigError("an agent should be given at least one environment, actual: none")
@@ -177,6 +199,7 @@ def task_info(environments: Environments) -> TaskInfo:
         tuple(mode for mode in P_MODES if any(inner.p_mode == mode for inner in inners)),
         first.objective,
         tuple(sorted({float(target) for target, _ in environments})),
+        physics=_physics_of(environments[0][1]),
     )
 
 
@@ -194,6 +217,14 @@ def prefix_env(env: gym.Env[Any, Any]) -> PrefixEnv:
     return inner
 
 
+def _physics_of(env: gym.Env[Any, Any]) -> Physics | None:
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, PhysicsObservation):
+            return env.physics
+        env = env.env
+    return None
+
+
 class Task:
     """Environments as the agent uses them: situations instead of tuples.
 
@@ -206,12 +237,25 @@ class Task:
 
     def __init__(self, environments: Environments) -> None:
         self.info = task_info(environments)
-        self._single = environments if isinstance(environments, gym.Env) else None
+        self._single = _plain(environments) if isinstance(environments, gym.Env) else None
         self._aimed: dict[tuple[float, str], gym.Env[Any, Any]] = {}
         if not isinstance(environments, gym.Env):
             for target_ps, env in environments:
-                self._aimed[float(target_ps), prefix_env(env).p_mode] = env
+                self._aimed[float(target_ps), prefix_env(env).p_mode] = _plain(env)
         self._current: gym.Env[Any, Any] | None = None
+
+    def beside(self) -> Task:
+        """Give a task whose episodes do not disturb this one's, with the same evaluators.
+
+        Its environments are copies without wrappers: they share evaluator, frame and generator, but
+        not where an episode stands.
+        """
+        other = copy(self)
+        other._current = None
+        if self._single is not None:
+            other._single = copy(prefix_env(self._single))
+        other._aimed = {key: copy(prefix_env(env)) for key, env in self._aimed.items()}
+        return other
 
     @property
     def calls(self) -> int:
@@ -241,28 +285,33 @@ class Task:
         options: dict[str, Any] = {"graph": design.graph}
         if target_ps is not None:
             options["target_ps"] = target_ps
-        observation, info = env.reset(options=options)
+        _, info = env.reset(options=options)
         self._current = env
-        return self._situation(env, observation, info)
+        return self._situation(env, info)
 
     def step(self, action: int) -> tuple[Situation, bool, bool]:
         """Make a move; gives the situation, whether it is terminal, whether time is up."""
         env = self._current
         assert env is not None, "an episode starts with `reset`"
-        observation, _, terminated, truncated, info = env.step(np.int64(action))
-        return self._situation(env, observation, info), bool(terminated), bool(truncated)
+        if isinstance(env, PrefixEnv):  # nobody has wrapped it, so nobody else wants to look
+            _, truncated, info = env.advance(action)
+            return self._situation(env, info), False, truncated
+        _, _, terminated, truncated, info = env.step(np.int64(action))
+        return self._situation(env, info), bool(terminated), bool(truncated)
 
-    def _situation(
-        self, env: gym.Env[Any, Any], observation: np.ndarray, info: dict[str, Any]
-    ) -> Situation:
-        width = self.info.width
+    def _situation(self, env: gym.Env[Any, Any], info: dict[str, Any]) -> Situation:
         evaluation: Evaluation = info["evaluation"]
+        target_ps = info.get("target_ps")
         return Situation(
             design=prefix_env(env).design,
-            observation=observation.reshape(self.info.planes, width, width),
             legal=info["action_mask"],
-            costs=self.info.measured(info["costs"], evaluation),
+            costs=self.info.costs(evaluation, target_ps),
             evaluation=evaluation,
-            target_ps=info.get("target_ps"),
+            target_ps=target_ps,
             failed=info["evaluation_failed"],
         )
+
+
+def _plain(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """Give an environment without its outermost wrapper, where that only shows what costs time."""
+    return env.env if isinstance(env, PhysicsObservation) else env

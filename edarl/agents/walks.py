@@ -46,21 +46,31 @@ def wander(
 def _draw(
     graph: PrefixGraph, rng: np.random.Generator, last: tuple[int, int] | None
 ) -> Move | None:
-    adds, deletes = graph.legal_moves()
-    cells = np.argwhere(deletes)
-    if len(cells) and rng.random() < _DELETE:
-        msb, lsb = cells[int(rng.integers(len(cells)))].tolist()
-        return Move("delete", msb, lsb)
+    """Draw a legal move, None where there is none; masks of all moves would take too long."""
+    width = graph.width
+    deletes = [(msb, lsb) for msb, row in enumerate(graph.minlist_rows) for lsb in _bits(row)]
+    if deletes and rng.random() < _DELETE:
+        return Move("delete", *deletes[int(rng.integers(len(deletes)))])
     if rng.random() < _BESIDE:
         nodes = [last] if last is not None else list(graph.nodes())
-        for _ in range(_TRIES):
-            node = nodes[int(rng.integers(len(nodes)))]
-            rows, columns = rng.integers(-_REACH, _REACH + 1, size=2).tolist()
-            msb, lsb = node[0] + rows, node[1] + columns
-            if 0 < lsb < msb < graph.width and adds[msb, lsb]:
+        chosen = rng.integers(len(nodes), size=_TRIES).tolist()
+        steps = rng.integers(-_REACH, _REACH + 1, size=(_TRIES, 2)).tolist()
+        for index, (rows, columns) in zip(chosen, steps, strict=True):
+            msb, lsb = nodes[index][0] + rows, nodes[index][1] + columns
+            if 0 < lsb < msb < width and not graph.rows[msb] >> lsb & 1:
                 return Move("add", msb, lsb)
-    cells = np.argwhere(adds)
-    if not len(cells):
-        return None
-    msb, lsb = cells[int(rng.integers(len(cells)))].tolist()
-    return Move("add", msb, lsb)
+    free = [
+        (msb, lsb)
+        for msb, row in enumerate(graph.rows)
+        for lsb in _bits(~row & ((1 << msb) - 2 if msb > 1 else 0))
+    ]
+    return Move("add", *free[int(rng.integers(len(free)))]) if free else None
+
+
+def _bits(row: int) -> list[int]:
+    found = []
+    while row:
+        lowest = row & -row
+        found.append(lowest.bit_length() - 1)
+        row ^= lowest
+    return found

@@ -11,7 +11,13 @@ from torch import nn
 from edarl.agents.checkpoint import check_tensors
 from edarl.errors import CheckpointError
 
-__all__ = ["load_arrays", "module_arrays", "optimizer_arrays", "restore_optimizer"]
+__all__ = [
+    "fresh_moments",
+    "load_arrays",
+    "module_arrays",
+    "optimizer_arrays",
+    "restore_optimizer",
+]
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -67,6 +73,17 @@ def optimizer_arrays(module: nn.Module, optimizer: torch.optim.Adam) -> dict[str
         f"{name}:{moment}": value.detach().cpu().numpy().copy()
         for name, parameter in module.named_parameters()
         for moment, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def fresh_moments(module: nn.Module) -> dict[str, np.ndarray]:
+    """Give the moments that Adam begins with, as `optimizer_arrays` gives those it has."""
+    return {
+        f"{name}:{moment}": np.zeros(
+            () if moment == "step" else tuple(parameter.shape), dtype=np.float32
+        )
+        for name, parameter in module.named_parameters()
+        for moment in _MOMENTS
     }
 
 

@@ -56,7 +56,10 @@ def adder(
     ] = None,
     effort: Annotated[
         str,
-        typer.Option(help="lookup: what is known; quick: a short search; thorough: a long one."),
+        typer.Option(
+            help="lookup: what is known; quick: a short search where that is little; "
+            "thorough: a long one."
+        ),
     ] = "quick",
     driver: DriverCell = None,
     load_ff: LoadFf = None,
@@ -66,9 +69,10 @@ def adder(
 ) -> None:
     """Get the smallest proven adder that meets a delay.
 
-    Looks through the classic structures and everything found so far, searches a little on top, then
-    emits, times and proves the best. Exit code 1 when the delay cannot be met; the fastest adder
-    found is named then, and nothing is written.
+    Looks through the classic structures, the known designs that come with edarl and everything
+    found so far; searches a little where nothing is known for the library; then emits, times and
+    proves the best. Exit code 1 when the delay cannot be met; the fastest adder found is named
+    then, and nothing is written.
     """
     from edarl.runs.answer import EFFORTS, find_design
 

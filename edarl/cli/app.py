@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Verb] = {
     "search": Verb("edarl.cli.search", "Search for better designs of a circuit"),
     "train": Verb("edarl.cli.train", "Train an agent from a file of settings"),
     "runs": Verb("edarl.cli.runs", "Runs: list, show, watch, stop"),
+    "agents": Verb("edarl.cli.agents", "Trained agents: list, show, ask for designs"),
     "front": Verb("edarl.cli.front", "Show the proven front of a circuit, with its baselines"),
     "export": Verb(
         "edarl.cli.export", "Write a design as Verilog, netlist, testbench, drawing, ..."

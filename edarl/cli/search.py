@@ -97,9 +97,17 @@ def search(
     workers: Annotated[
         int,
         typer.Option(
-            help="ABC processes, or threads of flow sized, that share a batch; threads of joint."
+            help="ABC processes, or threads of flow sized, that share a batch; threads of joint; "
+            "with --ray, workers on Ray."
         ),
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Evaluate on Ray workers, methods guided and agent: local starts Ray here, auto "
+            "joins this machine's cluster, else a head's address."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -145,12 +153,17 @@ def search(
             "starts": starts,
             "driver_cell": driver,
             "load_ff": load_ff,
-            "workers": workers,
+            "workers": workers if ray is None else 1,
         }
         _refuse_settings_of_options(settings or [], chosen)
         config = read_config(overrides=settings or (), **chosen)
         directory = RunDirectory.create(config, run_dir)
-    execute(directory, store, as_json=as_json)
+    options = None
+    if ray is not None:
+        from edarl.runs.ray import RayOptions
+
+        options = RayOptions(address=ray, workers=workers)
+    execute(directory, store, as_json=as_json, ray=options)
 
 
 def _refuse_settings_of_options(settings: Sequence[str], options: Iterable[str]) -> None:

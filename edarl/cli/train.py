@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,18 @@ def train(
     *,
     config: Annotated[
         Path | None, typer.Option(help="TOML file of settings, such as configs/adder16.toml.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Named settings that hold where file and --set say nothing: cpu8 or cpu16, for "
+            "adders of so many bits on one core, cpu16-plain without a model of costs; gpu32 or "
+            "gpu64; prefixrl, the published one."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Go on from the network and judge of this trained agent or policy."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -75,25 +88,36 @@ def train(
 
         options = RayOptions(address=ray, workers=workers)
     if resume is not None:
-        if config is not None or settings:
+        if any((config, preset, weights, settings)):
             raise ConfigError(
-                "--resume goes on with the run's own settings; leave --config and --set"
+                "--resume goes on with the run's own settings; leave --config, --preset, "
+                "--weights and --set"
             )
         directory = RunDirectory.open(resume)
     else:
-        chosen = read_config(
-            config, ["method=agent", *(settings or [])] if config is None else settings or []
-        )
-        if chosen.method not in ("agent", "ppo"):
+        chosen = read_config(config, _overrides(config, preset, weights, settings or []))
+        if chosen.method not in ("agent", "ppo", "guided"):
             raise ConfigError(
-                f"`method` should be agent or ppo for training, actual value: {chosen.method}; "
-                "the others are run by `edarl search`"
+                "`method` should be agent, ppo or guided for training, "
+                f"actual value: {chosen.method}; the others are run by `edarl search`"
             )
         if submit is not None:
             _hand_over(submit, chosen, workers, as_json=as_json)
             return
         directory = RunDirectory.create(chosen, run_dir)
     execute(directory, store, as_json=as_json, ray=options)
+
+
+def _overrides(
+    config: Path | None, preset: str | None, weights: Path | None, settings: list[str]
+) -> list[str]:
+    """Give what the options say over the file, as --set would say it."""
+    overrides = ["method=agent"] if config is None and preset is None else []
+    if preset is not None:
+        overrides.append(f"preset={preset}")
+    if weights is not None:
+        overrides.append(f"dqn.weights={json.dumps(str(weights.resolve()))}")
+    return [*overrides, *settings]
 
 
 def _hand_over(address: str, config: RunConfig, workers: int | None, *, as_json: bool) -> None:

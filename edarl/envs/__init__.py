@@ -17,18 +17,23 @@ from edarl.envs.encoding import (
     target_position,
 )
 from edarl.envs.environment import MOPrefixCircuitEnv, PrefixCircuitEnv
-from edarl.envs.wrappers import ActionMaskObservation
+from edarl.envs.physics import PHYSICS_PLANES, Encoder, physics_planes
+from edarl.envs.wrappers import ActionMaskObservation, PhysicsObservation
 
 __all__ = [
     "IDS",
+    "PHYSICS_PLANES",
     "PLANES",
     "ActionMaskObservation",
+    "Encoder",
     "MOPrefixCircuitEnv",
+    "PhysicsObservation",
     "PrefixCircuitEnv",
     "action_to_move",
     "encode_observation",
     "legal_actions",
     "move_to_action",
+    "physics_planes",
     "target_at",
     "target_position",
 ]

@@ -204,6 +204,17 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
         return self._current().design
 
     @property
+    def target_ps(self) -> float | None:
+        """The delay target of the episode in picoseconds; None where there is none.
+
+        Raises:
+            gymnasium.error.ResetNeeded: There is no episode yet.
+        """
+        if self._aim is None:
+            raise gym.error.ResetNeeded("the environment has no episode; call reset() first")
+        return self._aim.target_ps
+
+    @property
     def objective(self) -> Objective:
         """The objective; measures the frame when that has not happened yet."""
         return self._judge.objective
@@ -216,7 +227,26 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
     # ---------------------------------------------------------------- one step
 
     def _transition(self, action: SupportsInt) -> Transition:
-        """Make one move where it is legal and its result can be evaluated, else stay."""
+        """Make one move as `advance` does, and look at what came of it."""
+        change, truncated, info = self.advance(action)
+        return Transition(self._observe(), change, truncated, info)
+
+    def advance(self, action: SupportsInt) -> tuple[Float[np.ndarray, " k"], bool, dict[str, Any]]:
+        """Make one move as ``step`` does, without looking: no planes are built.
+
+        Nothing happens where the move is illegal or its result cannot be evaluated.
+
+        Args:
+            action: The move's index.
+
+        Returns:
+            The costs before minus the costs after, whether the time is up, the information.
+
+        Raises:
+            ConfigError: The action is outside the action space.
+            ToolError: The tools cannot be used any more.
+            gymnasium.error.ResetNeeded: There is no current graph.
+        """
         before = self._current()
         index = int(action)  # agents hand over NumPy scalars and arrays without axes
         move = action_to_move(index, self.circuit.leaves)
@@ -241,9 +271,7 @@ class PrefixEnv(gym.Env[Observation, np.int64]):
         if failure is not None:
             info["evaluation_failed"] = True
             info["failure"] = failure
-        return Transition(
-            self._observe(), before.costs - after.costs, self._steps >= self.max_steps, info
-        )
+        return before.costs - after.costs, self._steps >= self.max_steps, info
 
     def _evaluate(self, design: Design) -> Evaluation:
         evaluation = self._judge.evaluate(design)

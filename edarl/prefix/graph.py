@@ -99,6 +99,22 @@ class PrefixGraph:
         return _legalise(rows)
 
     @classmethod
+    def from_rows(cls, rows: Sequence[int]) -> PrefixGraph:
+        """Give the smallest legal graph that holds the nodes of rows of bits.
+
+        Args:
+            rows: For each msb its lsbs as bits, as in the attribute; inputs and outputs may be
+                left out.
+
+        Raises:
+            IllegalGraphError: The width is out of range or a node lies outside the triangle.
+        """
+        _checked_width(len(rows))
+        if any(row >> msb + 1 for msb, row in enumerate(rows)):
+            raise IllegalGraphError("a row should have bits up to its own number, actual: more")
+        return _legalise(list(rows))
+
+    @classmethod
     def from_nodes(cls, width: int, nodes: Iterable[tuple[int, int]]) -> PrefixGraph:
         """Read a complete list of nodes; inputs and outputs may be left out.
 

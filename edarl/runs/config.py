@@ -12,12 +12,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edarl.agents.config import DqnConfig, PpoConfig
+from edarl.agents.presets import PRESETS, PresetName
+from edarl.agents.value.base import ModelKind
 from edarl.errors import ConfigError, EdarlError
 from edarl.prefix.circuits import Circuit
 from edarl.search.guided import Choice, GuidedOptions
 from edarl.synthesis.flows import flows_named
 
-__all__ = ["METHODS", "GuidedConfig", "Method", "RunConfig", "read_config"]
+__all__ = ["METHODS", "AgentConfig", "GuidedConfig", "Method", "RunConfig", "read_config"]
 
 Method = Literal["anneal", "evolve", "greedy", "random", "guided", "joint", "agent", "ppo"]
 
@@ -57,8 +59,12 @@ class GuidedConfig(BaseModel):
     walkers: int = Field(12, ge=1, le=1000, description="Designs annealed side by side.")
     hot: float = Field(0.004, gt=0, le=1, description="First temperature, a relative rise of cost.")
     cold: float = Field(0.08, gt=0, le=1, description="Last temperature over the first.")
+    cooling: float = Field(1.0, gt=0, le=1, description="Share of evaluations until it is cold.")
     guests: bool = Field(True, description="Whether a target's population visits the next target.")
-    model: Path | None = Field(None, description="A trained value model; none: begin untrained.")
+    model: Literal["shipped"] | Path | None = Field(
+        None, description="A value model's folder, or shipped: edarl's; none: begin untrained."
+    )
+    kind: ModelKind = Field("features", description="What a model without a folder sees.")
     members: int = Field(4, ge=1, le=64, description="Networks in an ensemble without a model.")
     hidden: int = Field(64, ge=1, le=1024, description="Units per hidden layer of such networks.")
     learning_rate: float | None = Field(
@@ -79,7 +85,61 @@ class GuidedConfig(BaseModel):
             walkers=self.walkers,
             hot=self.hot,
             cold=self.cold,
+            cooling=self.cooling,
         ).for_budget(evaluations)
+
+
+class AgentConfig(DqnConfig):
+    """Settings of the agent of a run: its own, and what the run gives it to begin with."""
+
+    known_starts: int = Field(0, ge=0, le=1000, description="Designs of the store to start from.")
+    warm_start_calls: int = Field(0, ge=0, description="Calls of annealing it learns of first.")
+    weights: Path | None = Field(None, description="Trained agent or policy it goes on from.")
+
+    def own(self) -> DqnConfig:
+        """Give the settings of the agent alone."""
+        names = DqnConfig.model_fields
+        return DqnConfig(**{name: value for name, value in self if name in names})
+
+
+_PRESET_RUNS: Mapping[PresetName, Mapping[str, Any]] = {  # settings have several types
+    "cpu8": {"method": "agent", "width": 8, "budget_calls": 2000, "starts": "scratch"},
+    "cpu16": {"method": "agent", "width": 16, "budget_calls": 6000, "starts": "scratch"},
+    "cpu16-plain": {
+        "method": "agent",
+        "objective": "prefixrl",
+        "width": 16,
+        "budget_calls": 40_000,
+        "flow": "sized",
+        "p_mode": "xor",
+        "starts": "scratch",
+    },
+    "gpu32": {
+        "method": "agent",
+        "width": 32,
+        "budget_calls": 100_000,
+        "flow": "sized",
+        "dqn": {"known_starts": 24},
+    },
+    "gpu64": {
+        "method": "agent",
+        "width": 64,
+        "budget_calls": 200_000,
+        "flow": "sized",
+        "dqn": {"known_starts": 24},
+    },
+    # The paper sizes for 4 targets; its 64-bit agent took 5e5 steps; its adders have one p mode.
+    "prefixrl": {
+        "method": "agent",
+        "width": 32,
+        "budget_calls": 4 * 500_000,
+        "objective": "prefixrl",
+        "targets": 4,
+        "p_mode": "xor",
+        "starts": "scratch",
+    },
+}
+"""What a preset settles of a run beside the agent's own settings."""
 
 
 class RunConfig(BaseModel):
@@ -87,6 +147,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    preset: PresetName | None = Field(
+        None, description="Named settings that hold where nothing else is said."
+    )
     circuit: str = Field("adder", description="Kind of circuit.")
     width: int = Field(16, description="Operand width in bits.")
     carry_in: bool = Field(False, description="Whether the circuit has a carry-in.")
@@ -105,6 +168,10 @@ class RunConfig(BaseModel):
     targets: int = Field(4, ge=2, le=64, description="How many targets the frame places.")
     budget_calls: int = Field(2000, ge=1, description="Evaluation calls, over all targets.")
     seed: int = Field(0, ge=0, description="The one seed.")
+    objective: Literal["area_at_targets", "prefixrl"] = Field(
+        "area_at_targets", description="What a learning method makes smaller."
+    )
+    w_area: float = Field(0.5, ge=0, le=1, description="Of objective prefixrl; delay has the rest.")
     p_mode: Literal["xor", "or", "best"] = Field(
         "best", description="Propagate signals; best lets a search choose, an agent uses both."
     )
@@ -115,8 +182,21 @@ class RunConfig(BaseModel):
     confirm: bool = Field(True, description="Whether to emit, time and prove the front at the end.")
     checkpoint_s: float = Field(30.0, gt=0, description="Seconds between saved states.")
     guided: GuidedConfig = Field(GuidedConfig(), description="Settings of guided search.")
-    dqn: DqnConfig = Field(DqnConfig(), description="Settings of the agent.")
+    dqn: AgentConfig = Field(AgentConfig(), description="Settings of the agent.")
     ppo: PpoConfig = Field(PpoConfig(), description="Settings of the stock agent.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:  # what a caller gave, checked afterwards
+        if not isinstance(data, dict):
+            return data
+        if isinstance(data.get("dqn"), DqnConfig):  # an agent's own settings will do
+            data = {**data, "dqn": data["dqn"].model_dump(exclude_unset=True)}
+        if data.get("preset") not in PRESETS:
+            return data
+        name: PresetName = data["preset"]
+        agent = PRESETS[name].config.model_dump(exclude_unset=True)
+        return _merged(_merged({"dqn": agent}, _PRESET_RUNS[name]), data)
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
@@ -129,6 +209,16 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"method joint searches for adders, actual circuit: {self.circuit}; use another "
                 "method for it, such as anneal"
+            )
+        if self.objective != "area_at_targets" and self.method not in ("agent", "ppo"):
+            raise ValueError(
+                f"objective {self.objective} is for methods agent and ppo, "
+                f"actual method: {self.method}"
+            )
+        if self.dqn.warm_start_calls > self.budget_calls:
+            raise ValueError(
+                "dqn.warm_start_calls should be at most budget_calls, which they are part of, "
+                f"actual: {self.dqn.warm_start_calls} of {self.budget_calls}"
             )
         if any(not target > 0 for target in self.targets_ps):
             raise ValueError(f"targets_ps should be positive, actual: {self.targets_ps}")
@@ -167,7 +257,11 @@ def read_config(
     try:
         return RunConfig(**data)
     except ValidationError as error:
-        lines = [f"  {_described(fault['loc'], fault)}" for fault in error.errors()]
+        lines = [
+            f"  {_described(fault['loc'], fault)}"
+            for fault in error.errors()
+            if fault["type"] != "default_factory_not_called"  # follows from another fault
+        ]
         raise ConfigError("these settings are not usable:\n" + "\n".join(lines)) from error
 
 
@@ -178,13 +272,15 @@ def _described(place: tuple[int | str, ...], fault: Any) -> str:  # pydantic's r
     if fault["type"] == "extra_forbidden":
         groups: dict[str, type[BaseModel]] = {
             "guided": GuidedConfig,
-            "dqn": DqnConfig,
+            "dqn": AgentConfig,
             "ppo": PpoConfig,
         }
         known = groups.get(str(place[0]), RunConfig) if len(place) > 1 else RunConfig
         return f"{name}: there is no such setting{_suggested(str(place[-1]), known.model_fields)}"
     if not place:  # it concerns several settings and says so itself
         return message
+    if fault["type"] == "value_error":
+        return f"{name}: {message}"
     suggestion = ""
     if fault["type"] == "literal_error":
         suggestion = _suggested(str(fault["input"]), re.findall(r"'(\w+)'", message))
@@ -194,6 +290,19 @@ def _described(place: tuple[int | str, ...], fault: Any) -> str:  # pydantic's r
 def _suggested(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings over others, table by table; a table may be settings that were made before."""
+    result = dict(below)
+    for name, value in above.items():
+        if isinstance(value, BaseModel):
+            value = value.model_dump(exclude_unset=True)
+        inner = result.get(name)
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            value = _merged(inner, value)
+        result[name] = value
+    return result
 
 
 def _set(data: dict[str, Any], text: str) -> None:

@@ -53,7 +53,7 @@ class Run:
         on_progress: Told how far it is, at most a few times a second.
         should_stop: Asked before every step; True ends the search and keeps what was found. A file
             named ``stop`` in the folder does the same.
-        ray: Train and confirm on this Ray cluster; None uses this process alone.
+        ray: Train or evaluate, and confirm, on this Ray cluster; None uses this process alone.
 
     Raises:
         ConfigError: Ray is asked for by a method that cannot use it.
@@ -74,9 +74,9 @@ class Run:
         self.store = store
         self.on_progress = on_progress
         self.ray = ray
-        if ray is not None and self.config.method != "agent":
+        if ray is not None and self.config.method not in ("agent", "guided"):
             raise ConfigError(
-                f"on Ray `method` should be agent, actual value: {self.config.method}; "
+                f"on Ray `method` should be agent or guided, actual value: {self.config.method}; "
                 "leave --ray for it"
             )
         self._asked_by_caller = should_stop

@@ -8,8 +8,9 @@ cost a call only when the model chooses them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,12 @@ from edarl.search import Guided, SearchProblem
 from edarl.synthesis.timing.features import Physics
 
 if TYPE_CHECKING:
-    from edarl.agents.value.base import Examples
+    from edarl.agents.value.base import Examples, ModelKind
     from edarl.agents.value.foreteller import EnsembleForeteller
     from edarl.agents.value.saving import TrainedModel
     from edarl.runs.execute import Run
 
-__all__ = ["MODEL", "Guide"]
+__all__ = ["MODEL", "Guide", "needing_torch"]
 
 MODEL = "model"
 """The folder in a run's folder that its trained model is written to."""
@@ -54,9 +55,12 @@ class Guide:
         if self._settings.choose != "random":
             self._physics = Physics(run.library, run.constraint, run.circuit)
             if self._settings.model is not None:
-                with _needing_torch():
+                with _torch():
+                    from edarl.agents.shipped import VALUE_MODEL, shipped_path
                     from edarl.agents.value.saving import load_value_model
-                self._begin_with = load_value_model(self._settings.model)
+                chosen = self._settings.model
+                path = shipped_path(VALUE_MODEL) if chosen == "shipped" else Path(chosen)
+                self._begin_with = load_value_model(path)
 
     def searcher(
         self, problem: SearchProblem, target_ps: float, *, seed: int, evaluations: int
@@ -105,13 +109,18 @@ class Guide:
         )
 
     def _next_foreteller(self, physics: Physics, target_ps: float, seed: int) -> EnsembleForeteller:
-        with _needing_torch():
+        with _torch():
+            from edarl.agents.value.ensemble import EnsembleShape
             from edarl.agents.value.foreteller import EnsembleForeteller, ForetellerOptions
 
         settings = self._settings
         given = self._begin_with
         rate = settings.learning_rate
+        kind: ModelKind = settings.kind
+        if given is not None:
+            kind = "features" if isinstance(given.model.shape, EnsembleShape) else "convolution"
         options = ForetellerOptions(
+            kind=kind,
             members=given.model.shape.members if given else settings.members,
             hidden=given.model.shape.hidden if given else settings.hidden,
             steps=settings.steps,
@@ -135,9 +144,17 @@ class Guide:
         return own if before is None else type(own).joined([before, own])
 
 
+def _torch() -> AbstractContextManager[None]:
+    return needing_torch("method guided needs", ", or set guided.choose=random")
+
+
 @contextmanager
-def _needing_torch() -> Iterator[None]:
+def needing_torch(who: str, otherwise: str = "") -> Iterator[None]:
     """Say what to install when an import of the agents fails.
+
+    Args:
+        who: Who needs it, with the verb.
+        otherwise: What else can be done.
 
     Raises:
         ConfigError: PyTorch is not installed.
@@ -148,6 +165,6 @@ def _needing_torch() -> Iterator[None]:
         if (error.name or "").startswith("edarl"):
             raise
         raise ConfigError(
-            f"method guided needs the package {error.name}, which is not installed; install it "
-            "with: pip install 'edarl[agents]', or set guided.choose=random"
+            f"{who} the package {error.name}, which is not installed; install it with: "
+            f"pip install 'edarl[agents]'{otherwise}"
         ) from error

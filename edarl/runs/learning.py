@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.prefix.design import PMode
-from edarl.runs.loop import Learner, environments
+from edarl.runs.beginning import Aim, WarmStart, give_known_starts, give_weights
+from edarl.runs.loop import Learner, environments, in_p_modes, objective_of, shown
+from edarl.runs.problem import physics_of
+from edarl.synthesis.evaluator import Evaluator
 
 if TYPE_CHECKING:
     from edarl.agents import AgentStep
+    from edarl.runs.config import RunConfig
     from edarl.runs.execute import Run
 
 __all__ = ["learn"]
 
 _AGENT = "agent"
+_WARM, _WARM_CALLS = "warm", "warm_calls"
+"""In the saved state: where a warm start stands, and what one has cost that is over."""
 
 
 def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, dict[str, Any]]:
@@ -37,16 +42,12 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         CheckpointError: The saved agent is damaged, or belongs to another task.
         ConfigError: PyTorch is not installed.
     """
-    from edarl.agents import task_info, train_maskable_ppo
+    from edarl.agents import train_maskable_ppo
     from edarl.envs import PrefixCircuitEnv
 
     config = run.config
     folder = run.directory.path / _AGENT
     left = max(0, config.budget_calls - run.calls)
-
-    def on_step(step: AgentStep, save: Callable[[], dict[str, Any]] = dict) -> None:
-        run.scalars.update(step.scalars)
-        run.tick(save)
 
     if config.method == "ppo":
         if saved is not None:
@@ -57,17 +58,26 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         pooled = config.p_mode == "best"
         evaluator = run.evaluator(frame.targets_ps, pooled=pooled)
         mode: PMode = "or" if config.p_mode == "or" else "xor"
+
+        def on_step(step: AgentStep) -> None:
+            run.scalars.update(step.scalars)
+            run.tick(dict)
+
         try:
             policy = train_maskable_ppo(
-                lambda: PrefixCircuitEnv(
-                    circuit=config.circuit,
-                    width=config.width,
-                    carry_in=config.carry_in,
-                    carry_out=config.carry_out,
-                    frame=frame,
-                    p_mode=mode,
-                    evaluator=evaluator,
-                    target_ps="sample",
+                lambda: shown(
+                    PrefixCircuitEnv(
+                        circuit=config.circuit,
+                        width=config.width,
+                        carry_in=config.carry_in,
+                        carry_out=config.carry_out,
+                        frame=frame,
+                        objective=objective_of(config),
+                        p_mode=mode,
+                        evaluator=evaluator,
+                        target_ps="sample" if config.objective == "area_at_targets" else None,
+                    ),
+                    physics_of(run.library, run.constraint, run.circuit),
                 ),
                 budget_calls=left,
                 seed=config.seed,
@@ -83,15 +93,29 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
 
     if saved is not None and not folder.exists():
         raise CheckpointError(f"{run.directory.path} should hold the saved agent in {_AGENT}/")
-    if run.ray is not None:
-        from edarl.runs.ray import learn_on_ray
+    ended = _train(run, frame, folder, saved)
+    _register(run, folder)
+    return ended
 
-        stopped_by, state = learn_on_ray(run, frame, folder, resume=saved is not None)
-        _register(run, folder)
-        return stopped_by, state
 
-    evaluators = {target: run.evaluator((target,)) for target in frame.targets_ps}
-    every_environment = environments(config, frame, evaluators.__getitem__)
+def _train(
+    run: Run, frame: Frame, folder: Path, saved: dict[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    """Begin or take up the agent here, then let it learn here or on Ray."""
+    from edarl.agents import task_info
+
+    config = run.config
+    begins_here = _has_beginning(config) if saved is None else _WARM in saved
+    if run.ray is not None and not begins_here:
+        return _train_on_ray(run, frame, folder, saved)
+
+    evaluators: dict[tuple[float, ...], Evaluator] = {}
+
+    def evaluator_of(targets_ps: tuple[float, ...]) -> Evaluator:
+        evaluators[targets_ps] = run.evaluator(targets_ps)
+        return evaluators[targets_ps]
+
+    every_environment = environments(config, frame, evaluator_of)
     learner = Learner(
         config,
         task_info(every_environment),
@@ -99,19 +123,56 @@ def learn(run: Run, frame: Frame, saved: dict[str, Any] | None) -> tuple[str, di
         library=run.library.digest,
         resume=saved is not None,
     )
+    if saved is None:
+        give_weights(run, learner.agent)
+        give_known_starts(run, learner.agent)
+    aims: list[Aim] = [(targets[0], each) for targets, each in evaluators.items()]
+    if config.objective == "prefixrl":
+        aims = [(None, in_p_modes(config, each)) for each in evaluators.values()]
     try:
+        warm = WarmStart(run, learner, aims, (saved or {}).get(_WARM))
+        if begins_here and config.dqn.warm_start_calls:
+            ended = warm.go_on(lambda: {**learner.save(), _WARM: warm.state()})
+            if ended is not None:
+                return ended, {**learner.save(), _WARM: warm.state()}
+            saved = {_WARM_CALLS: warm.calls}
+        warmth = {name: value for name, value in (saved or {}).items() if name == _WARM_CALLS}
+        run.scalars.update(warmth)
+        if run.ray is not None:
+            stopped_by, state = _train_on_ray(run, frame, folder, learner.save())
+            return stopped_by, state | warmth
+
+        def save() -> dict[str, Any]:
+            return learner.save() | warmth
+
+        def on_step(step: AgentStep) -> None:
+            run.scalars.update(step.scalars)
+            run.tick(save)
+
         outcome = learner.agent.learn(
             every_environment,
-            budget_calls=left,
-            on_step=lambda step: on_step(step, learner.save),
+            budget_calls=max(0, config.budget_calls - run.calls),
+            on_step=on_step,
             should_stop=run.should_stop,
         )
-        state = learner.save()
-        _register(run, folder)
-        return outcome.stopped_by, state
+        return outcome.stopped_by, save()
     finally:
         for evaluator in evaluators.values():
             evaluator.close()
+
+
+def _train_on_ray(
+    run: Run, frame: Frame, folder: Path, saved: dict[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    from edarl.runs.ray import learn_on_ray
+
+    return learn_on_ray(run, frame, folder, resume=saved is not None)
+
+
+def _has_beginning(config: RunConfig) -> bool:
+    """Whether a new agent is given anything before its first step."""
+    given = config.dqn
+    return bool(given.known_starts or given.warm_start_calls or given.weights)
 
 
 def _register(run: Run, folder: Path) -> None:

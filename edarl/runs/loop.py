@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,56 +20,112 @@ import numpy as np
 from edarl.errors import EdarlError, IllegalMoveError
 from edarl.metrics import Evaluation
 from edarl.objectives.frame import Frame
+from edarl.objectives.reward import Objective, PrefixRLObjective
 from edarl.prefix.design import P_MODES, Design, PMode
 from edarl.prefix.graph import PrefixGraph
 from edarl.runs.config import RunConfig
-from edarl.runs.problem import evaluator_spec
+from edarl.runs.problem import evaluator_spec, physics_of
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.evaluator import Evaluator
-from edarl.synthesis.wrappers import RecordingEvaluator
+from edarl.synthesis.wrappers import PooledPModes, RecordingEvaluator
 
 if TYPE_CHECKING:
+    import gymnasium as gym
+
     from edarl.agents import DqnAgent, TaskInfo
     from edarl.agents.sharing import Experience, Memory, Policy
-    from edarl.envs import MOPrefixCircuitEnv
+    from edarl.agents.task import Environments
+    from edarl.synthesis.timing.features import Physics
 
-__all__ = ["Actor", "Batch", "Confirm", "Learner", "Progress", "environments"]
+__all__ = [
+    "Actor",
+    "Batch",
+    "Confirm",
+    "Learner",
+    "Progress",
+    "environments",
+    "in_p_modes",
+    "objective_of",
+    "p_modes",
+    "shown",
+]
+
+_WITHOUT_PHYSICS = "prefixrl"
+"""The choice of planes of an agent that is shown nothing of the timer, and has no judge."""
 
 _SPARE_REPLAY = 4
 """Rows of the replay of an actor, which never samples it."""
 
 
+def objective_of(config: RunConfig) -> Objective | None:
+    """Give the objective of a run's environments; None is the environments' own, areas at targets.
+
+    PrefixRL's weight of delay is one minus that of area.
+    """
+    if config.objective == "prefixrl":
+        return PrefixRLObjective(config.w_area, 1.0 - config.w_area)
+    return None
+
+
+def p_modes(config: RunConfig) -> tuple[PMode, ...]:
+    """Give the p modes that an agent's designs may have, the same for all bits of a design."""
+    if config.problem().entry.operator != "carry":
+        return P_MODES[:1]
+    return P_MODES if config.p_mode == "best" else (config.p_mode,)
+
+
+def in_p_modes(config: RunConfig, evaluator: Evaluator) -> Evaluator:
+    """Give an evaluator that judges a graph by the best of the p modes it may have."""
+    return PooledPModes(evaluator) if len(p_modes(config)) > 1 else evaluator
+
+
+def shown(env: gym.Env[Any, Any], physics: Physics | None) -> gym.Env[Any, Any]:
+    """Give an environment that shows the timer's figures too, where there are any."""
+    from edarl.envs import PhysicsObservation
+
+    return env if physics is None else PhysicsObservation(env, physics)
+
+
 def environments(
-    config: RunConfig, frame: Frame, evaluator_of: Callable[[float], Evaluator]
-) -> list[tuple[float, MOPrefixCircuitEnv]]:
-    """Give an environment per target and p mode: a design then costs the one call asked for.
+    config: RunConfig, frame: Frame, evaluator_of: Callable[[tuple[float, ...]], Evaluator]
+) -> Environments:
+    """Give the environments that an agent learns in.
+
+    With areas at targets there is one per target and p mode: a design then costs the one call asked
+    for. With PrefixRL's objective there is one, whose designs are sized for every target; when the
+    p mode is ``best`` they are sized in both and count as the better of the two.
 
     Args:
         config: The run's settings.
         frame: Its targets and scales.
-        evaluator_of: Gives the evaluator of a target in picoseconds.
+        evaluator_of: Gives the evaluator of some targets in picoseconds; asked once for each.
     """
     from edarl.envs import MOPrefixCircuitEnv
 
-    modes: tuple[PMode, ...] = P_MODES if config.p_mode == "best" else (config.p_mode,)
-    if config.problem().entry.operator != "carry":
-        modes = ("xor",)
+    modes = p_modes(config)
+    plain = partial(
+        MOPrefixCircuitEnv,
+        circuit=config.circuit,
+        width=config.width,
+        carry_in=config.carry_in,
+        carry_out=config.carry_out,
+        frame=frame,
+        objective=objective_of(config),
+        max_steps=config.dqn.episode_steps,
+    )
+    physics = None
+    if config.dqn.planes != _WITHOUT_PHYSICS:
+        physics = physics_of(*evaluator_spec(config, frame.targets_ps).load(), config.problem())
+
+    def make(**settings: Any) -> gym.Env[Any, Any]:  # the environment's own
+        return shown(plain(**settings), physics)
+
+    if config.objective == "prefixrl":
+        evaluator = in_p_modes(config, evaluator_of(frame.targets_ps))
+        return make(p_mode=modes[0], evaluator=evaluator)
     return [
-        (
-            target,
-            MOPrefixCircuitEnv(
-                circuit=config.circuit,
-                width=config.width,
-                carry_in=config.carry_in,
-                carry_out=config.carry_out,
-                frame=frame,
-                p_mode=mode,
-                evaluator=evaluator,
-                target_ps=target,
-                max_steps=config.dqn.episode_steps,
-            ),
-        )
-        for target, evaluator in {each: evaluator_of(each) for each in frame.targets_ps}.items()
+        (target, make(p_mode=mode, evaluator=evaluator, target_ps=target))
+        for target, evaluator in {each: evaluator_of((each,)) for each in frame.targets_ps}.items()
         for mode in modes
     ]
 
@@ -126,14 +183,20 @@ class Actor:
         self._evaluators: list[_TimedEvaluator] = []
         alone = config.model_copy(update={"workers": 1})
 
-        def evaluator_of(target_ps: float) -> Evaluator:
-            timed = _TimedEvaluator(evaluator_spec(alone, (target_ps,)).build())
+        def evaluator_of(targets_ps: tuple[float, ...]) -> Evaluator:
+            timed = _TimedEvaluator(evaluator_spec(alone, targets_ps).build())
             self._evaluators.append(timed)
             return RecordingEvaluator(timed, self._record)
 
         self._environments = environments(config, frame, evaluator_of)
-        settings = config.dqn.model_copy(
-            update={"device": "cpu", "replay_capacity": _SPARE_REPLAY, "target_ps": "sample"}
+        settings = config.dqn.own().model_copy(
+            update={
+                "device": "cpu",
+                "precision": "float32",
+                "compile": False,
+                "replay_capacity": _SPARE_REPLAY,
+                "target_ps": "sample",
+            }
         )
         seeds = np.random.SeedSequence([config.seed, number, life])
         seed = int(seeds.generate_state(1)[0])
@@ -177,7 +240,7 @@ class Actor:
         outcome = agent.learn(
             self._environments, budget_calls=lump_calls, on_experience=met.append, study=False
         )
-        agent.episode = None
+        agent.break_off()
         batch.calls, batch.price = outcome.calls, agent.counters.price
         batch.stopped_by = outcome.stopped_by
         batch.evaluator_s = sum(each.elapsed_s for each in self._evaluators) - spent_before
@@ -216,7 +279,7 @@ class Learner:
         self.folder = folder
         self.library = library
         self.agent: DqnAgent = (
-            DqnAgent.load(folder, info) if resume else DqnAgent(config.dqn, info, config.seed)
+            DqnAgent.load(folder, info) if resume else DqnAgent(config.dqn.own(), info, config.seed)
         )
 
     def absorb(self, met: Sequence[Experience]) -> Progress:
@@ -226,14 +289,14 @@ class Learner:
             IllegalMoveError: A move's mask forbids it; nothing can be learned from that.
         """
         scalars: dict[str, float] = {}
-        graph: PrefixGraph | None = None
+        graphs: dict[int, PrefixGraph] = {}
         for experience in met:
             if experience.action is not None:
-                _check_move(graph, experience.action, self.agent.info.width)
+                _check_move(graphs.get(experience.walker), experience.action, self.agent.info.width)
             report = self.agent.take(experience)
             if report is not None:
                 scalars |= report.scalars
-                graph = experience.design.graph
+                graphs[experience.walker] = experience.design.graph
         return Progress(self.agent.counters.step, self.agent.learner.updates, scalars)
 
     def policy(self) -> Policy:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import structlog
+
+from edarl.errors import LibraryError, NetlistError
+from edarl.metrics import Constraint
 from edarl.objectives.frame import Frame, measure_frame
+from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES
 from edarl.runs.config import RunConfig
+from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.spec import EvaluatorSpec
+from edarl.synthesis.timing.features import Physics
 
-__all__ = ["evaluator_spec", "run_frame"]
+__all__ = ["evaluator_spec", "physics_of", "run_frame"]
+
+log = structlog.get_logger()
 
 
 def evaluator_spec(
@@ -22,6 +31,15 @@ def evaluator_spec(
         load_ff=config.load_ff,
         workers=config.workers,
     )
+
+
+def physics_of(library: CellLibrary, constraint: Constraint, circuit: Circuit) -> Physics | None:
+    """Give what reads designs of a circuit before they are sized; None where the timer cannot."""
+    try:
+        return Physics(library, constraint, circuit)
+    except (LibraryError, NetlistError) as error:
+        log.warning("agents see graphs alone", reason=str(error))
+        return None
 
 
 def run_frame(config: RunConfig, *, flow: str | None = None) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.runs.guided import Guide
 from edarl.search import Searcher, SearchProblem, Sizing, make_searcher, run_search
 from edarl.search.base import BaseSearcher
+from edarl.synthesis.evaluator import Evaluator
 from edarl.synthesis.flows import flows_named
+from edarl.synthesis.wrappers import RecordingEvaluator
 
 if TYPE_CHECKING:
     from edarl.runs.execute import Run
@@ -34,7 +37,30 @@ def search_targets(
 
     Raises:
         CheckpointError: The state is damaged or of another search.
+        ToolError: The tools, or the cluster of a run on Ray, cannot be used any more.
     """
+    if run.ray is None:
+        return _search_targets(run, frame, saved, run.evaluator)
+    from edarl.runs.ray import EvaluationPool
+
+    pool = EvaluationPool(run.config, run.ray, run.directory)
+
+    def shared(targets_ps: tuple[float, ...]) -> Evaluator:
+        return RecordingEvaluator(pool.evaluator(targets_ps), run.record)
+
+    try:
+        return _search_targets(run, frame, saved, shared)
+    finally:
+        run.scalars["ray/deaths"] = pool.deaths
+        pool.close()
+
+
+def _search_targets(
+    run: Run,
+    frame: Frame,
+    saved: dict[str, Any] | None,
+    evaluator_of: Callable[[tuple[float, ...]], Evaluator],
+) -> tuple[str, dict[str, Any]]:
     targets = frame.targets_ps
     shares = _shares(run.config.budget_calls, len(targets))
     saved = saved or {}
@@ -45,7 +71,7 @@ def search_targets(
     guide = Guide(run) if run.config.method == "guided" else None
     for index in range(first, len(targets)):
         target = targets[index]
-        evaluator = run.evaluator((target,))
+        evaluator = evaluator_of((target,))
         problem = SearchProblem(
             circuit=run.circuit,
             cost=partial(iso_delay_cost, target_ps=target),

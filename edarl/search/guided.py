@@ -42,8 +42,8 @@ class GuidedOptions:
     """How guided search searches.
 
     Attributes:
-        evaluations: Evaluations in which the walkers' temperature falls from hot to cold, the
-            starts among them; should be about the budget. It stays cold after that.
+        evaluations: Evaluations that the walkers' temperatures are planned for, the starts among
+            them; should be about the budget. They stay cold after that.
         candidates: Neighbours that are foretold for one that is evaluated, >= 1.
         choose: Who decides among them; see `Choice`.
         batch: Designs proposed together, >= 1; each has its candidates and its member.
@@ -54,6 +54,8 @@ class GuidedOptions:
         hot: Temperature at the beginning: the relative rise of cost that a walker accepts with
             probability 1/e.
         cold: Temperature at the end, as a share of the one at the beginning, 0 to 1.
+        cooling: Share of the evaluations in which the temperature falls from hot to cold, above 0
+            to 1; in the rest it falls again, from half as hot.
         proposal: How neighbours are drawn.
 
     Raises:
@@ -70,6 +72,7 @@ class GuidedOptions:
     walkers: int = 12
     hot: float = 0.004
     cold: float = 0.08
+    cooling: float = 1.0
     proposal: Proposal = field(default_factory=Proposal)
 
     def for_budget(self, evaluations: int) -> GuidedOptions:
@@ -90,7 +93,7 @@ class GuidedOptions:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ConfigError(f"`{name}` should be between 0 and 1, actual value: {value}")
-        for name in ("hot", "cold"):
+        for name in ("hot", "cold", "cooling"):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise ConfigError(f"`{name}` should be above 0 and at most 1, actual: {value}")
@@ -132,7 +135,8 @@ class Guided(BaseSearcher):
         """Let designs that are good elsewhere be among the candidates of the population.
 
         Unlike a start, a guest costs an evaluation only when it is chosen. Guests leave when the
-        population has been asked as often as there are guests.
+        population has been asked as often as there are guests. Walkers that get all evaluations
+        meet them instead.
 
         Args:
             designs: Designs of the problem's circuit, such as the population of another target.
@@ -198,7 +202,7 @@ class Guided(BaseSearcher):
                 return self._mutated(design, steps)
 
         pool: dict[str, Design] = {}
-        if walker == _OF_POPULATION and self._visits_left:
+        if self._visits_left and (walker == _OF_POPULATION or self.options.share_of_walkers == 1):
             self._visits_left -= 1
             pool = {design.digest: design for design in self._guests if self._is_new(design)}
             for digest in taken:
@@ -270,9 +274,17 @@ class Guided(BaseSearcher):
             self._walkers[other] = self._walkers[one]
 
     def _accepts(self, held: Judged, offered: Judged) -> bool:
-        cooled = min(1.0, self._step / self.options.evaluations)
-        temperature = self.options.hot * self.options.cold**cooled
-        return is_accepted(held.cost, offered.cost, temperature, self._rng)
+        return is_accepted(held.cost, offered.cost, self.temperature, self._rng)
+
+    @property
+    def temperature(self) -> float:
+        """The relative rise of cost that a walker accepts now with probability 1/e."""
+        options, hot = self.options, self.options.hot
+        first = options.cooling * options.evaluations
+        cooled = self._step / first
+        if cooled >= 1 and options.cooling < 1:
+            hot, cooled = hot / 2, (self._step - first) / (options.evaluations - first)
+        return float(hot * options.cold ** min(1.0, cooled))
 
     # ---------------------------------------------------------------- saving
 

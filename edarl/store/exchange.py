@@ -21,15 +21,16 @@ __all__ = ["export_store", "import_store"]
 _CHUNK = 500
 
 
-def export_store(store: Store, path: str | Path) -> dict[str, int]:
-    """Write the confirmed and proven results of a store to a new file, and count its rows.
+def export_store(store: Store, path: str | Path, *, only_proven: bool = True) -> dict[str, int]:
+    """Write the results of a store to a new file, and count its rows.
 
-    The file holds those evaluations and what they refer to: designs, netlists, libraries, runs. It
-    needs no side files, so it can be read from a folder that nobody may write to.
+    The file holds evaluations and what they refer to: designs, netlists, libraries, runs. It needs
+    no side files, so it can be read from a folder that nobody may write to.
 
     Args:
         store: The store to take from.
         path: The new file; it must not exist.
+        only_proven: Whether to take confirmed and proven results alone; otherwise everything.
 
     Raises:
         StoreError: The file exists or cannot be written, or the store is damaged.
@@ -40,7 +41,7 @@ def export_store(store: Store, path: str | Path) -> dict[str, int]:
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with Store.open(draft) as copy:
-            _copy(store, copy, only_proven=True)
+            _copy(store, copy, only_proven=only_proven)
             counts = copy.counts()
         with translated(target, "write"), closing(sqlite3.connect(draft)) as raw:
             raw.execute("PRAGMA journal_mode = DELETE")

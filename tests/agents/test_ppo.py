@@ -13,9 +13,19 @@ from edarl.agents import (
     task_info,
     train_maskable_ppo,
 )
-from edarl.envs import encode_observation, legal_actions
+from edarl.envs import (
+    PHYSICS_PLANES,
+    PLANES,
+    PhysicsObservation,
+    action_to_move,
+    encode_observation,
+    legal_actions,
+)
 from edarl.errors import CheckpointError, ConfigError
+from edarl.prefix.circuits import Circuit
 from edarl.prefix.structures import structure
+from edarl.synthesis.library import load_library
+from edarl.synthesis.timing.features import Physics
 from tests.agents.support import SCALAR, make
 
 SMALL = PpoConfig(
@@ -52,6 +62,50 @@ def test_it_trains_within_its_budget_and_takes_only_legal_moves() -> None:
         "agent/policy_loss",
         "agent/value_loss",
     }
+
+
+def test_it_learns_to_walk_to_ripple_when_only_area_counts() -> None:
+    config = PpoConfig(
+        network=NetworkConfig(blocks=1, channels=8),
+        rollout_steps=64,
+        batch_size=32,
+        epochs=6,
+        learning_rate=3e-3,
+        entropy_weight=0.003,
+    )
+    starts = ("sklansky", "kogge_stone")
+    trained = train_maskable_ppo(
+        lambda: make(SCALAR, width=5, max_steps=6, starts=starts), 600, 0, config=config
+    )
+    for start in starts:
+        graph = structure(start, 5)
+        sizes = []
+        for _ in range(6):
+            action = trained.act(encode_observation(graph), legal_actions(graph))
+            graph = graph.apply(action_to_move(action, 5))
+            sizes.append(graph.size)
+        assert min(sizes) == structure("ripple", 5).size
+
+
+def test_it_sees_the_timers_figures_where_the_environment_shows_them(
+    osu018: str, tmp_path: Path
+) -> None:
+    library = load_library(osu018)
+    physics = Physics(library, library.constraint(), Circuit("adder", 5))
+
+    def shown():
+        return PhysicsObservation(make_env(), physics)
+
+    trained = train_maskable_ppo(shown, 40, 0, config=SMALL, save_to=tmp_path / "policy")
+    assert trained.info.planes == len(PLANES) + len(PHYSICS_PLANES)
+    loaded = load_ppo_policy(tmp_path / "policy", task_info(shown()))
+    env = shown()
+    observation, info = env.reset(seed=1)
+    assert trained.act(observation, info["action_mask"]) == loaded.act(
+        observation, info["action_mask"]
+    )
+    with pytest.raises(CheckpointError, match=r"planes=8.*planes=14"):
+        load_ppo_policy(tmp_path / "policy", task_info(make_env()))
 
 
 def test_the_same_seed_gives_the_same_policy() -> None:

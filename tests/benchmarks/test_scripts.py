@@ -90,14 +90,6 @@ def test_joint_netlists_are_confirmed_and_set_beside_the_listed_ones(tmp_path: P
     assert "all 4 netlists proven" in printed
 
 
-def test_methods_are_compared_at_equal_calls(tmp_path: Path) -> None:
-    figures, printed = run_quick("methods.py", tmp_path)
-    methods = {entry["method"]: entry for entry in figures["methods"]}
-    assert methods.keys() == {"agent", "ppo", "anneal", "evolve", "greedy", "random"}
-    assert all(50 <= entry["calls"] <= 60 for entry in methods.values())
-    assert "mean saving %" in printed
-
-
 def test_evaluator_measures_every_width(tmp_path: Path) -> None:
     figures, _ = run_quick("evaluator.py", tmp_path, "--parts", "abc", "timing")
     assert [row["width"] for row in figures["evaluator"]] == [8, 32]

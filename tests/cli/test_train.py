@@ -37,3 +37,40 @@ def test_the_examples_are_valid_settings(config: Path) -> None:
     from edarl.runs.config import read_config
 
     assert read_config(config).method in ("agent", "ppo")
+
+
+def test_a_preset_and_weights_are_options(edarl: Run, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `agents`")
+    common = ["--set", "targets_ps=[700, 900]", "--set", "p_mode=xor", "--set", "flow=sized-quick",
+              "--set", "confirm=false", "--set", "budget_calls=12",
+              "--store", tmp_path / "edarl.db", "--json"]  # fmt: skip
+    first, second = tmp_path / "first", tmp_path / "second"
+    said = edarl("train", "--preset", "cpu8", *common, "--run-dir", first)
+    assert said.code == ExitCode.DONE
+    kept = json.loads((first / "config.json").read_text())
+    assert (kept["preset"], kept["method"], kept["width"]) == ("cpu8", "agent", 8)
+
+    said = edarl(
+        "train", "--preset", "cpu16", "--weights", first / "agent", *common, "--run-dir", second
+    )
+    assert said.code == ExitCode.DONE
+    kept = json.loads((second / "config.json").read_text())
+    assert (kept["preset"], kept["width"]) == ("cpu16", 16)
+    assert kept["dqn"]["weights"] == str((first / "agent").resolve())
+
+    said = edarl("train", "--resume", second, "--preset", "cpu8")
+    assert said.code == ExitCode.CANNOT
+    assert "leave --config, --preset, --weights and --set" in said.err
+
+
+def test_an_unknown_preset_is_refused_with_the_names(edarl: Run) -> None:
+    said = edarl("train", "--preset", "gpu")
+    assert said.code == ExitCode.CANNOT
+    assert "'cpu8', 'cpu16', 'cpu16-plain', 'gpu32', 'gpu64' or 'prefixrl'" in said.err
+
+
+def test_the_help_lists_every_preset(edarl: Run) -> None:
+    from edarl.agents.presets import PRESETS
+
+    shown = edarl("train", "--help").out
+    assert all(name in shown for name in PRESETS)

@@ -96,7 +96,9 @@ def test_an_answer_takes_a_known_netlist_that_is_better(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(answer, "BEST", "direct")
+    nothing = tmp_path / "nothing.db"
+    monkeypatch.setattr(answer, "known_store", lambda: Store.open(nothing))
+    monkeypatch.setattr(answer, "_ABC_FLOWS", "direct")
     known = Request(FAST, "joint", 500.0, fast_netlist)
     with Store.open(tmp_path / "edarl.db") as store:
         (kept,) = confirm_front([known], library, library.constraint(), store=store)

@@ -165,6 +165,29 @@ def test_a_run_begins_with_the_model_of_another_width(osu018: str, tmp_path: Pat
         ).execute()
 
 
+def test_a_convolution_guides_and_begins_a_run_at_another_width(
+    osu018: str, tmp_path: Path
+) -> None:
+    small = ["guided.steps=1", "guided.batch_size=4", "guided.hidden=8"]
+    config = settings("guided.kind=convolution", *small, targets_ps=(700.0, 800.0), budget_calls=50)
+    result = Run(RunDirectory.create(config, tmp_path / "first")).execute()
+    assert result.calls == 50
+    model = tmp_path / "first" / "model"
+    states = foreteller_states(
+        tmp_path / "second",
+        settings(
+            f"guided.model={model}",
+            *small,
+            width=9,
+            targets_ps=(800.0,),
+            budget_calls=25,
+            checkpoint_s=1e-6,
+        ),
+    )
+    saved = states[-1]["searcher"]["own"]["foreteller"]
+    assert saved["options"]["kind"] == "convolution"
+
+
 # ---------------------------------------------------------------- settings
 
 

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `agents`")
 
 from edarl.agents.sharing import Experience
+from edarl.envs.encoding import legal_actions
 from edarl.errors import IllegalMoveError
 from edarl.objectives.frame import Frame
 from edarl.runs.config import RunConfig, read_config
@@ -121,7 +122,7 @@ def test_a_learner_refuses_a_move_that_the_mask_forbids(
     learner = Learner(config, actor.agent.info, tmp_path, library="", resume=False)
     _, met = actor.roll_out(8)
     index, move = next((i, entry) for i, entry in enumerate(met) if entry.kind == "move")
-    legal = met[index - 1].situation(actor.agent.info).legal
+    legal = legal_actions(met[index - 1].design.graph)
     forbidden = replace(move, action=int(np.flatnonzero(~legal)[0]))
     with pytest.raises(IllegalMoveError, match="mask forbids"):
         learner.absorb([*met[:index], forbidden])

@@ -193,9 +193,53 @@ def test_an_address_that_cannot_be_one_is_refused() -> None:
         pass
 
 
-def test_only_the_agent_trains_on_ray(osu018: str, tmp_path: Path) -> None:
+def test_a_guided_search_on_ray_gives_the_numbers_of_one_process_whoever_dies(
+    cluster: None, osu018: str, tmp_path: Path
+) -> None:
+    config = settings(
+        osu018, method="guided", width=10, budget_calls=240, confirm=True, guided={"batch": 8}
+    )
+    alone = RunDirectory.create(config, tmp_path / "alone")
+    expected = Run(alone).execute()
+    directory = RunDirectory.create(config, tmp_path / "run")
+    victims: list[int] = []
+
+    def kill_one(progress: RunProgress) -> None:
+        if progress.stage == "search" and progress.done >= 40 and not victims:
+            victims.append(processes(directory)["worker 1"]["pid"])
+            os.kill(victims[0], signal.SIGKILL)
+
+    options = RayOptions(workers=2, lump_calls=3)
+    result = Run(directory, on_progress=kill_one, ray=options).execute()
+    assert victims
+    assert (result.stopped_by, result.calls) == ("budget", 240)
+    assert result.front == expected.front
+    assert (directory.path / "model" / "manifest.json").exists()
+    assert [each["life"] for each in directory.read("ray.json")["workers"]] == [0, 1]
+    assert processes(directory)["worker 1"]["pid"] != victims[0]
+    assert metrics(directory)[-1]["ray/deaths"] == 1
+    assert all(entry.proof.proven for entry in result.confirmed)
+
+
+def test_a_guided_search_is_trained_by_command_on_ray(osu018: str, tmp_path: Path) -> None:
+    options = (
+        "--run-dir", tmp_path / "run", "--store", tmp_path / "edarl.db", "--json",
+        "--set", "guided.batch=4",
+    )  # fmt: skip
+    process = start_edarl(
+        "search", "--method", "guided", "--ray", "local", "--workers", 1, "--width", 8,
+        "--library", osu018, "--flow", "sized-quick", "--delays", "700,900", "--budget", 60,
+        *options,
+    )  # fmt: skip
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    assert json.loads(out)["calls"] == 60
+    assert RunRecord.read(tmp_path / "run").status.state == "finished"
+
+
+def test_a_method_that_cannot_use_ray_is_named(osu018: str, tmp_path: Path) -> None:
     directory = RunDirectory.create(settings(osu018, method="ppo"), tmp_path / "run")
-    with pytest.raises(ConfigError, match="`method` should be agent, actual value: ppo"):
+    with pytest.raises(ConfigError, match="`method` should be agent or guided, actual value: ppo"):
         Run(directory, ray=RayOptions())
 
 

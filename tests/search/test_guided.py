@@ -170,6 +170,19 @@ def test_walkers_begin_from_different_starts_and_move() -> None:
     assert all(design not in begun for design in moved)
 
 
+def test_walkers_cool_and_cool_again_from_half_as_hot() -> None:
+    searcher = guided(evaluations=50, hot=0.02, cold=0.1, cooling=0.6)
+    measured = {0: searcher.temperature}
+    run_search(
+        searcher,
+        Model(),
+        budget_calls=60,
+        on_evaluation=lambda *_: measured.update({len(measured): searcher.temperature}),
+    )
+    expected = {0: 0.02, 15: 0.02 * 0.1**0.5, 30: 0.01, 40: 0.01 * 0.1**0.5, 50: 0.001, 60: 0.001}
+    assert {step: measured[step] for step in expected} == pytest.approx(expected)
+
+
 def test_the_population_has_the_best_of_distinct_cost() -> None:
     searcher = guided(0.1, population=5, candidates=4)
     run_search(searcher, Model(), budget_calls=100)
@@ -223,6 +236,14 @@ def test_guests_are_evaluated_only_when_the_model_chooses_them() -> None:
     assert bad[0].digest not in model.asked
     assert searcher.best is not None
     assert searcher.best[1] <= COST(Model().evaluate(good[:1])[0])
+
+
+def test_walkers_that_are_alone_meet_guests_too() -> None:
+    good = good_designs(5, 6)
+    searcher, model = guided(share_of_walkers=1.0), Model()
+    searcher.invite(good)
+    run_search(searcher, model, budget_calls=9)
+    assert good[0].digest == model.asked[2]
 
 
 def test_guests_leave_when_nobody_chose_them() -> None:
@@ -302,6 +323,7 @@ def test_a_state_is_not_continued_with_and_without_a_model() -> None:
         (lambda: GuidedOptions(crossover=1.1), "`crossover` should be between 0 and 1"),
         (lambda: GuidedOptions(share_of_walkers=-0.1), "`share_of_walkers` should be between"),
         (lambda: GuidedOptions(hot=0.0), "`hot` should be above 0"),
+        (lambda: GuidedOptions(cooling=1.5), "`cooling` should be above 0 and at most 1"),
         (
             lambda: GuidedOptions(choose=cast("Choice", "best")),
             "`choose` should be one of member, mean, random, actual value: 'best'",

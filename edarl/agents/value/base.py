@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -16,7 +16,10 @@ from jaxtyping import Float, Float32, Int
 from edarl.agents.checkpoint import check_tensors
 from edarl.errors import CheckpointError
 
-__all__ = ["Examples", "ValueModel"]
+__all__ = ["Examples", "ModelKind", "ValueModel"]
+
+ModelKind = Literal["features", "convolution"]
+"""What a model sees of a design: features alone, or planes beside them, as a convolution does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

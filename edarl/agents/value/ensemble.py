@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edarl.agents.weights import (
+    fresh_moments,
     load_arrays,
     module_arrays,
     optimizer_arrays,
@@ -26,9 +27,9 @@ from edarl.agents.weights import (
 )
 from edarl.errors import ConfigError
 
-__all__ = ["Ensemble", "EnsembleShape"]
+__all__ = ["COST_UNIT", "Ensemble", "EnsembleShape", "Perceptrons", "medians"]
 
-_SCALE = 10.0
+COST_UNIT = 10.0
 """The networks' unit: a tenth of the logarithm of a cost, about the difference that moves make."""
 
 _LARGEST = {"features": 4096, "components": 1024, "members": 64, "hidden": 1024}
@@ -62,7 +63,7 @@ class EnsembleShape:
                 )
 
 
-class _Members(nn.Module):
+class Perceptrons(nn.Module):
     """M perceptrons side by side."""
 
     def __init__(self, shape: EnsembleShape) -> None:
@@ -78,6 +79,7 @@ class _Members(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "m b s"]) -> Float[Tensor, "m b k"]:
+        """Give what each foretells from its own inputs."""
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)
@@ -98,7 +100,7 @@ class Ensemble:
     def __init__(self, shape: EnsembleShape, *, learning_rate: float, seed: int) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._networks = _Members(shape)
+            self._networks = Perceptrons(shape)
         self.shape = shape
         self._optimizer = torch.optim.Adam(self._networks.parameters(), lr=learning_rate)
         self._mean = np.zeros(shape.features)
@@ -121,6 +123,11 @@ class Ensemble:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
+    def entries(self, leaves: int) -> int:
+        """Give how many numbers it sees of a design of so many leaves."""
+        del leaves  # features do not depend on the width
+        return self.shape.features
+
     # ---------------------------------------------------------------- learning
 
     def adapt(
@@ -134,7 +141,7 @@ class Ensemble:
         """
         self._mean = features.mean(axis=0, dtype=np.float64)
         self._deviation = features.std(axis=0, dtype=np.float64) + 1e-6
-        self._offset = _medians(log_costs, np.isfinite(log_costs))
+        self._offset = medians(log_costs, np.isfinite(log_costs))
 
     def fit(
         self,
@@ -154,7 +161,7 @@ class Ensemble:
         """
         measured = np.isfinite(log_costs)
         inputs = self._inputs(features)
-        centred = np.where(measured, (log_costs - self._offset) * _SCALE, 0.0)
+        centred = np.where(measured, (log_costs - self._offset) * COST_UNIT, 0.0)
         truth = torch.as_tensor(centred, dtype=torch.float32)
         counts = torch.as_tensor(measured, dtype=torch.float32)
         error = 0.0
@@ -165,7 +172,7 @@ class Ensemble:
             self._optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             self._optimizer.step()
-            error = float(missed.detach().abs().sum() / known) / _SCALE
+            error = float(missed.detach().abs().sum() / known) / COST_UNIT
         self.fits += 1
         return error
 
@@ -173,7 +180,7 @@ class Ensemble:
     def foretell(self, features: Float[np.ndarray, "b s"]) -> Float[np.ndarray, "m b k"]:
         """Give each member's expectation of the logarithmic costs, [M, B, K]."""
         inputs = self._inputs(features)[None].expand(self.members, -1, -1)
-        return np.asarray(self._networks(inputs).numpy() / _SCALE + self._offset)
+        return np.asarray(self._networks(inputs).numpy() / COST_UNIT + self._offset)
 
     def _inputs(self, features: Float[np.ndarray, "b s"]) -> Float[Tensor, "b s"]:
         standard = (features - self._mean) / self._deviation
@@ -209,21 +216,21 @@ class Ensemble:
             self._networks, tensors.get("networks", {}), extra=self._scales(), where=where
         )
         self._mean, self._deviation, self._offset = (loaded[name] for name in self._scales())
-        if "optimizer" in tensors:
-            restore_optimizer(
-                self._networks,
-                self._optimizer,
-                tensors["optimizer"],
-                used=fits > 0,
-                where=f"{where}'s optimiser",
-            )
+        fresh = fresh_moments(self._networks) if fits else {}
+        restore_optimizer(
+            self._networks,
+            self._optimizer,
+            tensors.get("optimizer", fresh),
+            used=fits > 0,
+            where=f"{where}'s optimiser",
+        )
         self.fits = fits
 
     def _scales(self) -> dict[str, np.ndarray]:
         return {"mean": self._mean, "deviation": self._deviation, "offset": self._offset}
 
 
-def _medians(
+def medians(
     values: Float[np.ndarray, "n k"], measured: Bool[np.ndarray, "n k"]
 ) -> Float[np.ndarray, " k"]:
     """Give each column's median over what was measured; 0 where nothing was."""

@@ -1,22 +1,24 @@
-"""A foreteller: an ensemble in a search at one target, which learns on all that is evaluated.
+"""A foreteller: a value model in a search at one target, which learns on all that is evaluated.
 
 It fits `edarl.search.problem.Foreteller` by its form; searches and agents do not know each other.
 
-Letters in shapes: B designs, S features, M members of the ensemble, T gradient steps.
+Letters in shapes: B designs, S entries of what the model sees of each, M members of the model, T
+gradient steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edarl.agents.value.base import Examples
+from edarl.agents.value.base import Examples, ModelKind
+from edarl.agents.value.convolution import Convolution, ConvolutionShape, views
 from edarl.agents.value.ensemble import Ensemble, EnsembleShape
 from edarl.agents.value.packing import packed, unpacked
 from edarl.agents.value.rows import Rows
@@ -44,6 +46,8 @@ class ForetellerOptions:
     """How a foreteller learns.
 
     Attributes:
+        kind: What the model is: an ensemble on features, or a convolution with as many heads, which
+            takes some hundred times as long.
         members: Networks in the ensemble, 1 to 64.
         hidden: Units per hidden layer, 1 to 1024.
         learning_rate: Of Adam, above 0 to 1.
@@ -59,6 +63,7 @@ class ForetellerOptions:
         ConfigError: A number is out of range.
     """
 
+    kind: ModelKind = "features"
     members: int = 4
     hidden: int = 64
     learning_rate: float = 3e-3
@@ -79,6 +84,11 @@ class ForetellerOptions:
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise ConfigError(f"`{name}` should be above 0 and at most 1, actual: {value}")
+        if self.kind not in get_args(ModelKind):
+            raise ConfigError(
+                f"`kind` should be one of {', '.join(get_args(ModelKind))}, "
+                f"actual value: {self.kind!r}"
+            )
 
 
 class _Generator(BaseModel):
@@ -134,8 +144,8 @@ class EnsembleForeteller:
         self._weights_seed = int(weights.generate_state(1)[0])
         self._rng = np.random.Generator(np.random.PCG64(batches))
         self._model = self._new_model()
-        shape = self._model.shape
-        self._own = Rows.none(shape.features, shape.members)
+        leaves = physics.circuit.leaves
+        self._own = Rows.none(self._model.entries(leaves), self._model.members)
         self._pretraining: Examples | None = None
 
     # ---------------------------------------------------------------- in a search
@@ -158,7 +168,7 @@ class EnsembleForeteller:
         seen = self._rng.random((len(designs), members)) < self.options.share
         regular = [self.reference.is_regular(design) for design in designs]
         self._own = self._own.with_more(
-            self.reference.relative(designs), np.log(costs), np.array(regular, dtype=np.bool_), seen
+            self._described(designs), np.log(costs), np.array(regular, dtype=np.bool_), seen
         )
         self._study(min(self.options.steps * len(designs), self.options.most_steps))
 
@@ -174,7 +184,14 @@ class EnsembleForeteller:
         Raises:
             ConfigError: A design is of another circuit.
         """
-        return self._model.foretell(self.reference.relative(designs))[:, :, 0]
+        return self._model.foretell(self._described(designs))[:, :, 0]
+
+    def _described(self, designs: Sequence[Design]) -> Float32[np.ndarray, "b s"]:
+        """Give what the model sees of designs."""
+        features = self.reference.relative(designs)
+        if self.options.kind == "features":
+            return features
+        return views(self.reference.physics, self.reference.target_ps, designs, features)
 
     # ---------------------------------------------------------------- learning from elsewhere
 
@@ -184,8 +201,8 @@ class EnsembleForeteller:
         return self._own.examples()
 
     @property
-    def model(self) -> Ensemble:
-        """The ensemble, for saving it."""
+    def model(self) -> Ensemble | Convolution:
+        """The model, for saving it."""
         return self._model
 
     @property
@@ -220,12 +237,13 @@ class EnsembleForeteller:
         self._take_pretrained(model, clipped)
         return error
 
-    def adopt(self, model: Ensemble, examples: Examples) -> None:
+    def adopt(self, model: Ensemble | Convolution, examples: Examples) -> None:
         """Begin with a model that was trained elsewhere; comes first.
 
         Args:
             model: The model, which is copied.
-            examples: Some of what it was trained on; they keep it from forgetting.
+            examples: Some of what it was trained on; they keep it from forgetting. A convolution
+                takes none of another width.
 
         Raises:
             ConfigError: It is of another shape than the options say, or something was learnt here
@@ -247,15 +265,19 @@ class EnsembleForeteller:
                 f"{len(self._own)} evaluations"
             )
 
-    def _take_pretrained(self, model: Ensemble, examples: Examples) -> None:
+    def _take_pretrained(self, model: Ensemble | Convolution, examples: Examples) -> None:
         model.learning_rate = self.options.later_rate
         self._model = model
+        if examples.features.shape[1] != self._own.features.shape[1]:
+            examples = Examples(self._own.features, np.empty(0, dtype=np.float32))
         self._pretraining = examples.thinned(_MOST_PRETRAINING, self._rng)
 
-    def _new_model(self) -> Ensemble:
-        options = self.options
-        shape = EnsembleShape(len(FEATURE_NAMES), 1, options.members, options.hidden)
-        return Ensemble(shape, learning_rate=options.learning_rate, seed=self._weights_seed)
+    def _new_model(self) -> Ensemble | Convolution:
+        options, rate, seed = self.options, self.options.learning_rate, self._weights_seed
+        sizes = (len(FEATURE_NAMES), 1, options.members, options.hidden)
+        if options.kind == "features":
+            return Ensemble(EnsembleShape(*sizes), learning_rate=rate, seed=seed)
+        return Convolution(ConvolutionShape(*sizes), learning_rate=rate, seed=seed)
 
     # ---------------------------------------------------------------- gradient steps
 
@@ -269,7 +291,7 @@ class EnsembleForeteller:
         if not steps:
             return
         rows = self._draw(steps)
-        if before is not None and len(own) < _ENOUGH_OWN:
+        if before is not None and len(before) and len(own) < _ENOUGH_OWN:
             share = max(0.5, 1 - len(own) / _ENOUGH_OWN)
             others = len(own) + self._rng.integers(len(before), size=rows.shape)
             rows = np.where(self._rng.random(rows.shape) < share, others, rows)
@@ -334,12 +356,12 @@ class EnsembleForeteller:
         for name, array in unpacked(saved.arrays, where=_WHERE).items():
             part, _, rest = name.partition("/")
             parts.setdefault(part, {})[rest] = array
-        shape = self._model.shape
-        own = Rows.of_arrays(parts.pop("own"), shape.features, shape.members, where=_WHERE)
+        entries, members = self._own.features.shape[1], self._model.members
+        own = Rows.of_arrays(parts.pop("own"), entries, members, where=_WHERE)
         pretraining = None
         if "pretraining" in parts:
             before = parts.pop("pretraining")
-            pretraining = Examples.of_arrays(before, shape.features, where=_WHERE)
+            pretraining = Examples.of_arrays(before, entries, where=_WHERE)
         model = self._new_model()
         model.restore(parts, saved.fits, where=_WHERE)
         model.learning_rate = (

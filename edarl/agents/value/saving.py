@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -18,6 +20,7 @@ from edarl.agents.checkpoint import (
     versions,
 )
 from edarl.agents.value.base import Examples
+from edarl.agents.value.convolution import Convolution, ConvolutionShape
 from edarl.agents.value.ensemble import Ensemble, EnsembleShape
 from edarl.errors import CheckpointError, ConfigError
 from edarl.synthesis.timing.features import FEATURE_NAMES
@@ -32,19 +35,19 @@ class TrainedModel:
     """What a file holds.
 
     Attributes:
-        model: The ensemble; its optimiser begins anew.
+        model: The model; its optimiser begins anew.
         examples: Some of what it was trained on.
         manifest: Everything else; ``state["about"]`` says in words what it was trained on.
     """
 
-    model: Ensemble
+    model: Ensemble | Convolution
     examples: Examples
     manifest: Manifest
 
 
 def save_value_model(
     path: Path,
-    model: Ensemble,
+    model: Ensemble | Convolution,
     examples: Examples,
     *,
     calls: int,
@@ -57,7 +60,8 @@ def save_value_model(
     Args:
         path: The folder; a checkpoint that is there is replaced.
         model: What to write; one cost component.
-        examples: Some of what it was trained on.
+        examples: Some of what it was trained on; a convolution's are left out, being of one width
+            and large.
         calls: Evaluator calls that its examples have cost, >= 0.
         seed: The one seed of its training, >= 0.
         about: In words what it was trained on, by topic.
@@ -70,11 +74,15 @@ def save_value_model(
         CheckpointError: The folder cannot be written.
     """
     shape = model.shape
+    config: dict[str, JsonValue] = {"members": shape.members, "hidden": shape.hidden}
+    if isinstance(shape, ConvolutionShape):
+        config |= {"channels": shape.channels, "blocks": shape.blocks}
+        examples = Examples(examples.features[:0, : shape.features], examples.log_costs[:0])
     manifest = Manifest(
         format="edarl-agent",
         version=1,
         kind="value",
-        config={"members": shape.members, "hidden": shape.hidden},
+        config=config,
         network=NetworkShape(planes=0, components=shape.components),
         circuit=None,
         library=library,
@@ -103,17 +111,31 @@ def load_value_model(path: Path) -> TrainedModel:
             f"the model {path} should have been trained on the {len(FEATURE_NAMES)} features of "
             f"this release, actual features: {features!r:.200}; train it again"
         )
-    sizes = [manifest.config.get(name) for name in ("members", "hidden")]
+    where = f"the model {path}"
+    model = _model_of(manifest, where=where)
+    model.restore({"networks": tensors.get("networks", {})}, 0, where=where)
+    examples = Examples.of_arrays(tensors.get("examples", {}), model.shape.features, where=where)
+    return TrainedModel(model, examples, manifest)
+
+
+def _model_of(manifest: Manifest, *, where: str) -> Ensemble | Convolution:
+    """Make a model of the size that a manifest names.
+
+    Raises:
+        CheckpointError: It names no size, or an impossible one.
+    """
+    is_convolution = "channels" in manifest.config
+    names = ("members", "hidden", "channels", "blocks") if is_convolution else ("members", "hidden")
+    sizes = [manifest.config.get(name) for name in names]
     try:
-        members, hidden = (size for size in sizes if isinstance(size, int))
-        shape = EnsembleShape(len(FEATURE_NAMES), manifest.network.components, members, hidden)
+        whole = [size for size in sizes if isinstance(size, int)]
+        if len(whole) < len(names):
+            raise ValueError("a size is missing")
+        form = (len(FEATURE_NAMES), manifest.network.components, *whole)
+        if is_convolution:
+            return Convolution(ConvolutionShape(*form), learning_rate=_LEARNING_RATE, seed=0)
+        return Ensemble(EnsembleShape(*form), learning_rate=_LEARNING_RATE, seed=0)
     except (ValueError, ConfigError) as error:
         raise CheckpointError(
-            f"the model {path} should be of a possible size, actual members and hidden units: "
-            f"{sizes}"
+            f"{where} should be of a possible size, actual {', '.join(names)}: {sizes}"
         ) from error
-    where = f"the model {path}"
-    model = Ensemble(shape, learning_rate=_LEARNING_RATE, seed=0)
-    model.restore({"networks": tensors.get("networks", {})}, 0, where=where)
-    examples = Examples.of_arrays(tensors.get("examples", {}), shape.features, where=where)
-    return TrainedModel(model, examples, manifest)

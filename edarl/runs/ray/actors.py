@@ -20,11 +20,19 @@ from edarl.runs.config import RunConfig
 from edarl.runs.loop import Actor, Batch, Confirm, Learner, Progress, environments
 from edarl.runs.problem import evaluator_spec
 from edarl.synthesis.confirm import Confirmed, Request
+from edarl.synthesis.evaluator import Evaluator
 
 if TYPE_CHECKING:
     from edarl.agents.sharing import Experience, Memory, Policy
 
-__all__ = ["ConfirmWorker", "LearnerActor", "RemoteClasses", "RolloutWorker", "remote_classes"]
+__all__ = [
+    "ConfirmWorker",
+    "EvaluationWorker",
+    "LearnerActor",
+    "RemoteClasses",
+    "RolloutWorker",
+    "remote_classes",
+]
 
 
 class _Process:
@@ -70,7 +78,7 @@ class LearnerActor(_Process):
         from edarl.agents import task_info
 
         every_environment = environments(
-            config, frame, lambda target: evaluator_spec(config, (target,)).build()
+            config, frame, lambda targets: evaluator_spec(config, targets).build()
         )
         info = task_info(every_environment)
         self._learner = Learner(config, info, folder, library=library, resume=resume)
@@ -112,12 +120,32 @@ class ConfirmWorker(_Process):
         return self._confirm.confirm(requests)
 
 
+class EvaluationWorker(_Process):
+    """An evaluator of the run's flow, for the targets it was asked for last."""
+
+    def __init__(self, home: Path, config: RunConfig) -> None:
+        super().__init__(home)
+        self._config = config.model_copy(update={"workers": 1})
+        self._evaluator: Evaluator | None = None
+
+    def evaluate(
+        self, targets_ps: tuple[float, ...], designs: Sequence[Design]
+    ) -> list[Evaluation]:
+        """Size designs at every target."""
+        if self._evaluator is None or self._evaluator.targets_ps != targets_ps:
+            if self._evaluator is not None:
+                self._evaluator.close()
+            self._evaluator = evaluator_spec(self._config, targets_ps).build()
+        return self._evaluator.evaluate(designs)
+
+
 class RemoteClasses(NamedTuple):
     """The actors' classes, ready for ``.remote(...)``; Ray's own types are loose."""
 
     rollout: Any
     learner: Any
     confirm: Any
+    evaluation: Any
 
 
 def remote_classes(ray: Any, *, device: str) -> RemoteClasses:
@@ -127,10 +155,18 @@ def remote_classes(ray: Any, *, device: str) -> RemoteClasses:
 
     Args:
         ray: The module.
-        device: The torch device that the learner uses.
+        device: The torch device that the learner uses; auto is a GPU where the cluster has one.
     """
     worker = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)
     # The learner takes no core in Ray's book-keeping: two workers and a learner share two cores.
-    gpus = 1 if device.startswith("cuda") else 0
+    wants_gpu = device.startswith("cuda") or (
+        device == "auto" and ray.cluster_resources().get("GPU", 0) >= 1
+    )
+    gpus = 1 if wants_gpu else 0
     learner = ray.remote(num_cpus=0, num_gpus=gpus, max_restarts=0, max_task_retries=0)
-    return RemoteClasses(worker(RolloutWorker), learner(LearnerActor), worker(ConfirmWorker))
+    return RemoteClasses(
+        worker(RolloutWorker),
+        learner(LearnerActor),
+        worker(ConfirmWorker),
+        worker(EvaluationWorker),
+    )
