@@ -44,12 +44,13 @@ __all__ = ["build"]
 REGULAR_TARGETS = (22, 14)
 """How many delays the regular structures are sized at in the library that comes with edarl: up to
 1.6 times the fastest of them, and beyond."""
-ABC_RATIOS = (0.92, 1.0, 1.08, 1.17, 1.3)
-"""Where the widths in `BY_ABC` are sized in ABC's flows too, as multiples of the fastest regular
-adder's delay by the own sizer: there ABC restructures to what the direct mapping cannot build."""
+ABC_RATIOS = (0.92, 0.96, 1.0, 1.04, 1.08, 1.17, 1.3)
+"""Where designs are sized in ABC's flows too, as multiples of the fastest regular adder's delay by
+the own sizer: there ABC restructures to what the direct mapping cannot build."""
 SHORTENED_TARGETS = (6, 4)
 """The same for circuits that nothing was searched for."""
 BY_ABC = (4, 5, 6, 7, 8, 12, 16, 24, 32, 64)
+"""Widths at which all that was found goes through ABC's flows; of the others regular structures."""
 FRONT_TARGETS = 8
 """Delays at which all designs are sized in each library, to choose those that are kept."""
 
@@ -116,8 +117,7 @@ def _fill(
     regular = regular_designs(circuit)
     runs |= dict.fromkeys(regular, regular_run)
     others = _regular_front(store, circuit, regular_run)
-    if circuit.width in BY_ABC:
-        others += _by_abc(circuit, list(runs))
+    others += _by_abc(circuit, list(runs) if circuit.width in BY_ABC else regular)
     _confirm(store, requests, others, runs)
     other_run = _start_run(
         store, "joint", {"source": "docs/results/joint.csv, or a wider adder shortened"}, seed=0
@@ -134,7 +134,7 @@ def _shorten(store: Store, circuit: Circuit, pool: Sequence[Design]) -> None:
     regular = _regular_front(store, circuit, regular_run, SHORTENED_TARGETS)
     targets = sorted({point.target_ps for _, point in regular})
     best = _best(zip(pool, _sized(pool, LIBRARIES[0], targets), strict=True))
-    _confirm(store, (), best, runs)
+    _confirm(store, (), best + _by_abc(circuit, regular_designs(circuit)), runs)
 
 
 def _regular_front(

@@ -53,6 +53,7 @@ DENSE = (0.95, 0.98, 1.01, 1.05, 1.1, 1.16, 1.24, 1.35, 1.5, 1.8, 2.4, None)
 USUAL = (0.96, 1.0, 1.05, 1.12, 1.22, 1.38, 1.65, 2.3, None)
 BETWEEN = (0.965, 0.995, 1.03, 1.075, 1.13, 1.2, 1.29, 1.42, 1.65, 2.05)
 FEW = (0.97, 1.03, 1.12, 1.3)
+TIGHT = (0.95, 0.98, 1.01, 1.05, 1.1, 1.16, 1.24, 1.35)
 """Delays to search at, as multiples of the fastest regular adder's; None: the smallest of all."""
 
 IMPORTANT = (32, 16, 8, 64)
@@ -116,6 +117,7 @@ def groups() -> list[Group]:
     others = sorted(set(range(8, 65)) - {*IMPORTANT, *MIDDLE}, key=lambda w: (w % 4, w % 2, w))
     listed += [Group(w, "sky130", False, USUAL, 10, 40) for w in others]
     listed += [Group(w, "sky130", True, USUAL, 10, 40) for w in WITH_CARRY_IN]
+    listed += [Group(w, "sky130", False, TIGHT, 60, 2 * steps[w], seed=1) for w in IMPORTANT]
     listed += [Group(8, "nangate45", False, FEW, 15, 60)]
     listed += [Group(w, "sky130hd", False, FEW, 20, steps[w]) for w in IMPORTANT]
     return listed
