@@ -46,6 +46,7 @@ def test_a_search_is_resumed_and_what_it_finds_is_packed(
 
     group = _known_fill.Group(5, "sky130", False, (1.1, 1.5), 2, 10)
     monkeypatch.setattr(_known_fill, "groups", lambda: [group])
+    monkeypatch.setattr(_known_fill, "WITH_CARRY_IN", ())
     monkeypatch.setattr(_known_build, "LIBRARIES", ("sky130",))
     monkeypatch.setattr(_known_build, "BY_ABC", ())
     searching = _known_fill.run_group(group, tmp_path)

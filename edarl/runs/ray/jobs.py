@@ -19,9 +19,9 @@ __all__ = ["submit", "training_command"]
 _OF_RAY = ("INFO job_manager", "Running entrypoint for job")
 """Lines that Ray adds to what a job says."""
 
-_START_S = 20.0
+_START_S = 30.0
 _ALIVE_S = 2.0
-"""How long a job may wait for its start, and how long it has to live to be thought well."""
+"""How long a job may wait to be taken and to start, and to live until it is thought well."""
 
 
 def submit(address: str, config: RunConfig, *, workers: int | None = None) -> str:
@@ -54,12 +54,11 @@ def submit(address: str, config: RunConfig, *, workers: int | None = None) -> st
     try:
         # Without the scheme Ray would take it for the other port, and try for a minute.
         client = JobSubmissionClient(address if "://" in address else f"http://{address}")
-        job = str(
-            client.submit_job(
-                entrypoint=training_command(config, workers=workers),
-                runtime_env={"env_vars": {"RAY_USAGE_STATS_ENABLED": "0"}},
-                metadata={"edarl": __version__, "circuit": config.problem().name},
-            )
+        job = _accepted(
+            client,
+            entrypoint=training_command(config, workers=workers),
+            runtime_env={"env_vars": {"RAY_USAGE_STATS_ENABLED": "0"}},
+            metadata={"edarl": __version__, "circuit": config.problem().name},
         )
         failure = _early_failure(client, job)
     except AuthenticationError as error:
@@ -85,6 +84,18 @@ def submit(address: str, config: RunConfig, *, workers: int | None = None) -> st
             "should be started where `edarl` is on the path and the cell library is installed"
         )
     return job
+
+
+def _accepted(client: Any, **job: Any) -> str:  # Ray's client has no types
+    """Submit a job; a head that has only just started has no agent for it yet, so ask again."""
+    patient_until = time.monotonic() + _START_S
+    while True:
+        try:
+            return str(client.submit_job(**job))
+        except RuntimeError as error:
+            if "try again later" not in str(error) or time.monotonic() > patient_until:
+                raise
+        time.sleep(0.5)
 
 
 def _early_failure(client: Any, job: str) -> str | None:  # Ray's client has no types
