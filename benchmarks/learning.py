@@ -48,6 +48,8 @@ PRETRAINING_CALLS = 500
 PRETRAINING_SEED = 200
 SEEDS = (0, 1, 2, 3, 4)
 FEWER_SEEDS = (0, 1, 2)
+MORE_SEEDS = tuple(range(10))
+"""At 32 bits, where searches differ most; pre-trained ones have `SEEDS` there too."""
 TWINS = ("random", "untrained", "shuffled", "frozen")
 BOTH = ("scratch", "pretrained")
 OTHERS = tuple(kind for kinds in RIVALS.values() for kind in kinds)
@@ -120,9 +122,16 @@ def _jobs(parts: list[str], widths: list[int], *, quick: bool) -> list[Search | 
         if width in widths[: 1 if quick else None]
     }
     if "rivals" in parts:
-        for mine in problems.values():
+        for width, mine in problems.items():
+            several = MORE_SEEDS if width == max(CALLS) and not quick else seeds
             for kinds in (OTHERS, BOTH):
-                jobs += [search(k, p, seed) for seed in seeds for p in mine for k in kinds]
+                jobs += [
+                    search(kind, problem, seed)
+                    for seed in several
+                    for problem in mine
+                    for kind in kinds
+                    if kind != "pretrained" or seed in seeds
+                ]
     if "twins" in parts:
         for width in problems:
             middle = Problem(width, TARGETS_PS[width][1 if width == min(CALLS) else 0])
