@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Verb] = {
     ),
     "prove": Verb("edarl.cli.prove", "Prove or refute that a Verilog file is a circuit"),
     "library": Verb("edarl.cli.library", "Cell libraries: list, show, add, fetch, measure, remove"),
+    "cell": Verb("edarl.cli.cell", "Standard cells: list, place, route, check"),
     "doctor": Verb("edarl.cli.doctor", "Show what is installed, what is missing, how to get it"),
 }
 """Every verb of ``edarl``, in the order in which the help lists them."""

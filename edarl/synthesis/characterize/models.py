@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edarl.errors import LibraryError
-from edarl.synthesis.characterize.subcircuits import Subcircuit, statements
+from edarl.layout.spice import statements
+from edarl.synthesis.characterize.subcircuits import Subcircuit
 from edarl.synthesis.liberty import read_text
 
 __all__ = ["model_text"]

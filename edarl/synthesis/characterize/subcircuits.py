@@ -13,30 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edarl.errors import LibraryError
+from edarl.layout.spice import number, statements
 from edarl.synthesis.liberty import read_text
 
-__all__ = [
-    "Subcircuit",
-    "Transistor",
-    "merge_fingers",
-    "number",
-    "read_subcircuits",
-    "statements",
-]
+__all__ = ["Subcircuit", "Transistor", "merge_fingers", "read_subcircuits"]
 
-_SCALES = {
-    "t": 1e12,
-    "g": 1e9,
-    "meg": 1e6,
-    "k": 1e3,
-    "m": 1e-3,
-    "u": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "a": 1e-18,
-}
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpfa])?[a-z]*", re.I)
 _PARAMETER = re.compile(r"(\w+)\s*=\s*(\S+)")
 _SPACED_EQUALS = re.compile(r"\s*=\s*")
 
@@ -132,36 +113,6 @@ def read_subcircuits(files: Sequence[Path], patterns: Sequence[str]) -> dict[str
             f"there are {len(known)} cells{examples}"
         )
     return dict(sorted(found.items()))
-
-
-def statements(text: str) -> Iterator[tuple[int, str]]:
-    """Give a file's statements and line numbers: continued lines joined, comments left out."""
-    start, joined = 0, ""
-    for count, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("*"):
-            continue
-        stripped = stripped.split(" $ ")[0].split(";")[0].rstrip()
-        if stripped.startswith("+"):
-            joined += " " + stripped[1:].strip()
-            continue
-        if joined:
-            yield start, joined
-        start, joined = count, stripped
-    if joined:
-        yield start, joined
-
-
-def number(text: str) -> float:
-    """Read a SPICE number such as ``0.15u``, ``1e+06u`` or ``2meg``.
-
-    Raises:
-        ValueError: It is none.
-    """
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        raise ValueError(f"`{text}` is not a number")
-    return float(match[1]) * _SCALES.get((match[2] or "").lower(), 1.0)
 
 
 def merge_fingers(cell: Subcircuit) -> Subcircuit:

@@ -7,31 +7,7 @@ import pytest
 from edarl.errors import LibraryError
 from edarl.synthesis.characterize.lef import read_macros
 from edarl.synthesis.characterize.models import model_text
-from edarl.synthesis.characterize.subcircuits import (
-    Transistor,
-    merge_fingers,
-    number,
-    read_subcircuits,
-    statements,
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("0.15u", 0.15e-6), ("1e+06u", 1.0), ("2meg", 2e6), ("3m", 3e-3), ("10fF", 10e-15), ("7", 7)],
-)
-def test_spice_numbers_have_scale_factors(text: str, value: float) -> None:
-    assert number(text) == pytest.approx(value, rel=1e-12)
-
-
-def test_what_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="`w` is not a number"):
-        number("w")
-
-
-def test_statements_join_continued_lines_and_leave_comments_out() -> None:
-    text = "* title\n.param a=1 ; first\n+ b=2 $ second\n\n  X1 a b\n* between\n+ c\n"
-    assert list(statements(text)) == [(2, ".param a=1 b=2"), (5, "X1 a b c")]
+from edarl.synthesis.characterize.subcircuits import Transistor, merge_fingers, read_subcircuits
 
 
 def test_widths_in_micrometres_and_in_metres_mean_the_same(process: Path) -> None:

@@ -1,0 +1,199 @@
+"""``edarl cell``: list the cells of a netlist file, lay one out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edarl.cli.common import Json, Seed, console, write_file
+from edarl.cli.output import ExitCode, print_json
+from edarl.cli.tables import Column, print_table
+from edarl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edarl.layout.netlist import CellNetlist
+    from edarl.runs.cells import CellLayout
+
+__all__ = ["app", "layout", "layout_document", "list_"]
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Standard cells: list, place, route, check."
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="SPICE or CDL with subcircuits, or `basic`: the cells edarl has."
+    ),
+]
+TechnologyName = Annotated[
+    str, typer.Option("--tech", help="A technology by name, or a TOML file that describes one.")
+]
+
+
+@app.command("list")
+def list_(
+    source: Source = "basic", *, tech: TechnologyName = "asap7", as_json: Json = False
+) -> None:
+    """List the cells of a file: pins, transistors, fingers, and the least width one may have."""
+    from edarl.layout.exact import columns_bound
+    from edarl.layout.placement import finger_kinds
+    from edarl.layout.technology import load_technology
+
+    technology = load_technology(tech)
+    cells = _cells(source)
+    rows: list[dict[str, Any]] = []  # figures of several types
+    for cell in cells.values():
+        kinds = finger_kinds(cell, technology)
+        rows.append(
+            {
+                "cell": cell.name,
+                "pins": list(cell.signal_pins),
+                "transistors": len(cell.devices),
+                "p_fingers": sum(item.count for item in kinds if item.kind == "p"),
+                "n_fingers": sum(item.count for item in kinds if item.kind == "n"),
+                "least_width_cpp": technology.width_cpp(columns_bound(kinds, technology)),
+            }
+        )
+    if as_json:
+        print_json({"technology": technology.name, "cells": rows})
+        return
+    print_table(
+        console(),
+        f"cells of {source} in {technology.name}",
+        [
+            Column("cell", is_number=False),
+            Column("pins", is_number=False, gives_way=1),
+            Column("transistors"),
+            Column("p fingers", gives_way=2),
+            Column("n fingers", gives_way=2),
+            Column("least width [CPP]"),
+        ],
+        [
+            [
+                cell.name,
+                " ".join(cell.signal_pins),
+                *(str(row[key]) for key in ("transistors", "p_fingers", "n_fingers")),
+                str(row["least_width_cpp"]),
+            ]
+            for cell, row in zip(cells.values(), rows, strict=True)
+        ],
+        caption="no placement is narrower; most cells reach it",
+    )
+
+
+@app.command()
+def layout(
+    source: Source,
+    name: Annotated[str, typer.Argument(metavar="CELL", help="The cell's name.")],
+    *,
+    method: Annotated[str, typer.Option(help="exact: proved by CP-SAT; anneal; random.")] = "exact",
+    tech: TechnologyName = "asap7",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; by default the cell's name.")
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="Placements that anneal and random judge per try.")
+    ] = 3000,
+    limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
+    tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
+    wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 1,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Place, route and draw a cell; check its design rules and its transistors.
+
+    Writes GDS, LEF, a picture and a report. Exit code 1 when no clean layout was found: the one
+    with the fewest violations is written then, with every violation in report and picture.
+    """
+    from edarl.layout.gds import write_gds
+    from edarl.layout.lef import lef_text
+    from edarl.layout.picture import svg_text
+    from edarl.layout.technology import load_technology
+    from edarl.runs.cells import LayoutOptions, lay_out
+
+    options = LayoutOptions(
+        method=method, seed=seed, evaluations=evaluations, limit_s=limit, tries=tries, wider=wider
+    )
+    technology = load_technology(tech)
+    cells = _cells(source)
+    if name not in cells:
+        raise ConfigError(
+            f"{source} should have the cell {name}, actual cells: {', '.join(sorted(cells)[:12])}"
+        )
+    cell = cells[name]
+    with console(stderr=True).status("placing") as status:
+        found = lay_out(cell, technology, options, on_progress=status.update)
+    folder = output or Path(name)
+    document = layout_document(found)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder}: {error}") from error
+    assert technology.deck is not None  # what was checked has a deck
+    write_gds(folder / f"{name}.gds", name, found.shapes, found.labels, technology.deck)
+    write_file(folder / f"{name}.lef", lef_text(cell, found.shapes))
+    write_file(folder / f"{name}.sp", cell.spice())
+    marks = [(v.rule, v.left_nm, v.bottom_nm, v.right_nm, v.top_nm) for v in found.violations]
+    title = f"{name}, {found.placement.width_cpp} CPP, {technology.name}"
+    write_file(folder / f"{name}.svg", svg_text(title, found.shapes, found.labels, marks))
+    write_file(folder / "report.json", json.dumps(document, indent=1) + "\n")
+    if as_json:
+        print_json({**document, "folder": str(folder)})
+    else:
+        _show(found, folder)
+    raise typer.Exit(ExitCode.DONE if found.is_clean else ExitCode.NO)
+
+
+def layout_document(found: CellLayout) -> dict[str, Any]:
+    """Give what is known of a layout as a JSON document."""
+    placement = found.placement
+    return {
+        "cell": placement.cell.name,
+        "technology": placement.technology.name,
+        "width_cpp": placement.width_cpp,
+        "bound_cpp": found.bound_cpp,
+        "proved": placement.width_cpp == found.bound_cpp,
+        "layers": sorted({shape.layer for shape in found.shapes}),
+        "wire_length_nm": found.wire_length_nm,
+        "drc_violations": [
+            {"rule": v.rule, "box_nm": [v.left_nm, v.bottom_nm, v.right_nm, v.top_nm]}
+            for v in found.violations
+        ],
+        "lvs": found.lvs,
+        "tries": found.tries,
+        "elapsed_s": round(found.elapsed_s, 2),
+    }
+
+
+def _cells(source: str) -> dict[str, CellNetlist]:
+    from importlib import resources
+
+    from edarl.layout.netlist import parse_cells, read_cells
+
+    if source == "basic":
+        text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
+        return parse_cells(text, "basic")
+    return read_cells(Path(source))
+
+
+def _show(found: CellLayout, folder: Path) -> None:
+    shown = console()
+    placement = found.placement
+    proof = ", proved to be the least" if placement.width_cpp == found.bound_cpp else ""
+    shown.print(
+        f"[bold]{placement.cell.name}[/]: {placement.width_cpp} CPP wide{proof}; "
+        f"{found.wire_length_nm:.0f} nm of wire, {found.tries} placements routed"
+    )
+    shown.print(placement.picture(), markup=False, soft_wrap=True)
+    if found.violations:
+        rules = sorted({violation.rule for violation in found.violations})
+        shown.print(f"  [bold red]{len(found.violations)} violations[/]: {', '.join(rules)}")
+    else:
+        shown.print("  design rules: [green]clean[/]")
+    verdict = "[green]match[/]" if found.lvs == "match" else f"[bold red]{found.lvs}[/]"
+    shown.print(f"  layout against netlist: {verdict}")
+    shown.print(f"  wrote GDS, LEF, picture, netlist and report to {folder}", soft_wrap=True)

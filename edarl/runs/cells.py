@@ -1,0 +1,211 @@
+"""Laying out a standard cell: place, route, draw, check, and try again until it is clean."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edarl.errors import ConfigError, NetlistError
+from edarl.layout.checks import Violation, check_gds
+from edarl.layout.exact import place_exactly, short_placements
+from edarl.layout.gds import write_gds
+from edarl.layout.geometry import Label, Shape, draw
+from edarl.layout.grid import grid_of
+from edarl.layout.netlist import CellNetlist
+from edarl.layout.placement import Placement
+from edarl.layout.router import Route, route_exactly
+from edarl.layout.technology import Technology
+from edarl.search.cells import anneal_placement, random_placement
+
+__all__ = ["METHODS", "CellLayout", "LayoutOptions", "lay_out"]
+
+METHODS: Mapping[str, str] = {
+    "exact": "the narrowest placement, proved by CP-SAT",
+    "anneal": "simulated annealing of order and pairing",
+    "random": "random orders and pairings",
+}
+"""How cells can be placed, with a line of help."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutOptions:
+    """How a cell is laid out.
+
+    Attributes:
+        method: A key of `METHODS`.
+        seed: The one seed, >= 0.
+        evaluations: Placements that annealing and random search judge per try, >= 1.
+        limit_s: Most seconds of the exact placement's proof.
+        tries: Placements of one width that are routed before the cell gets wider, >= 1.
+        wider: Columns that it may get wider, >= 0.
+        route_s: Most seconds per routing.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    method: str = "exact"
+    seed: int = 0
+    evaluations: int = 3000
+    limit_s: float = 60.0
+    tries: int = 5
+    wider: int = 1
+    route_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(
+                f"`method` should be one of {', '.join(METHODS)}, actual value: {self.method!r}"
+            )
+        least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ConfigError(
+                    f"`{name}` should be at least {low}, actual value: {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class CellLayout:
+    """A cell as it was laid out.
+
+    Attributes:
+        placement: Its fingers.
+        bound_cpp: No legal placement is narrower, in columns; None where nothing was proved.
+        routes: Its nets' metal.
+        shapes: Its rectangles.
+        labels: Its texts.
+        violations: The design rules it breaks, and where.
+        lvs: ``match``, or how it differs from the netlist.
+        tries: Placements that were routed.
+        elapsed_s: Seconds it took.
+    """
+
+    placement: Placement
+    bound_cpp: int | None
+    routes: tuple[Route, ...]
+    shapes: tuple[Shape, ...]
+    labels: tuple[Label, ...]
+    violations: tuple[Violation, ...]
+    lvs: str
+    tries: int
+    elapsed_s: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no rule is broken and the netlist is the one asked for."""
+        return not self.violations and self.lvs == "match"
+
+    @property
+    def wire_length_nm(self) -> float:
+        """Length of the metal between nodes in nanometres."""
+        drawing, pitch = self.placement.technology.drawn(), self.placement.technology.cpp_nm
+        return sum(
+            abs(x1 - x0) * pitch / 2 + abs(drawing.tracks_nm[y1] - drawing.tracks_nm[y0])
+            for route in self.routes
+            for (x0, y0), (x1, y1) in route.edges
+        )
+
+
+def lay_out(
+    cell: CellNetlist,
+    technology: Technology,
+    options: LayoutOptions | None = None,
+    *,
+    on_progress: Callable[[str], None] | None = None,
+) -> CellLayout:
+    """Lay out a cell; gives the first clean layout, else the one with the fewest violations.
+
+    Args:
+        cell: The netlist.
+        technology: Rows, tracks, layers and rules.
+        options: How.
+        on_progress: Told what is being done.
+
+    Raises:
+        ConfigError: A package is not installed, or cells are only placed in the technology.
+        NetlistError: No placement could be routed.
+    """
+    options = options or LayoutOptions()
+    technology.drawn()
+    tell = on_progress or (lambda _: None)
+    started = time.monotonic()
+    best: CellLayout | None = None
+    bound_cpp: int | None = None
+    if options.method == "exact":
+        tell("placing")
+        result = place_exactly(cell, technology, limit_s=options.limit_s, seed=options.seed)
+        bound_cpp = result.bound_cpp
+    tried = 0
+    for placement in _placements(cell, technology, options, bound_cpp):
+        tried += 1
+        tell(f"routing {placement.width_cpp} CPP, try {tried}")
+        routing = route_exactly(grid_of(placement), limit_s=options.route_s, seed=options.seed)
+        if routing.status != "routed":
+            continue
+        shapes, labels = draw(placement, routing.routes)
+        violations, lvs = _checked(cell, technology, shapes, labels)
+        found = CellLayout(
+            placement,
+            bound_cpp,
+            routing.routes,
+            tuple(shapes),
+            tuple(labels),
+            violations,
+            lvs,
+            tried,
+            time.monotonic() - started,
+        )
+        if best is None or _badness(found) < _badness(best):
+            best = found
+        if found.is_clean:
+            return found
+    if best is None:
+        raise NetlistError(
+            f"{cell.name} could not be routed: {tried} placements were tried; allow more with "
+            "`tries` and `wider`, or more time"
+        )
+    return best
+
+
+def _badness(layout: CellLayout) -> tuple[bool, int, int]:
+    return layout.lvs != "match", len(layout.violations), layout.placement.width_cpp
+
+
+def _placements(
+    cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
+) -> Iterator[Placement]:
+    """Give the placements to try, the narrowest first."""
+    if bound_cpp is not None:
+        for more in range(options.wider + 1):
+            columns = bound_cpp - technology.boundary_columns + more
+            found = short_placements(cell, technology, columns, seed=options.seed)
+            yield from itertools.islice(found, options.tries)
+        return
+    search = anneal_placement if options.method == "anneal" else random_placement
+    outcomes = [
+        search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
+        for number in range(options.tries)
+    ]
+    yield from sorted(
+        (outcome.placement for outcome in outcomes),
+        key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
+    )
+
+
+def _checked(
+    cell: CellNetlist, technology: Technology, shapes: list[Shape], labels: list[Label]
+) -> tuple[tuple[Violation, ...], str]:
+    """Check the bytes as they would be written."""
+    deck = technology.deck
+    if deck is None:
+        raise ConfigError(f"{technology.name} has no layers and rules in its file")
+    with tempfile.TemporaryDirectory(prefix="edarl-cell-") as scratch:
+        path = Path(scratch) / "cell.gds"
+        write_gds(path, cell.name, shapes, labels, deck)
+        violations, lvs = check_gds(path, cell.name, deck, cell)
+    return tuple(violations), lvs
