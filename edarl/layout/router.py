@@ -131,18 +131,13 @@ def route_exactly(grid: Grid, *, limit_s: float = 30.0, seed: int = 0, threads: 
             for node in terminal.nodes
             if (net, index, node) in served and solver.value(served[net, index, node])
         )
-        routes.append(
-            Route(
-                net,
-                tuple(
-                    n for n in nodes if (net, n) in node_used and solver.value(node_used[net, n])
-                ),
-                tuple(
-                    e for e in edges if (net, e) in edge_used and solver.value(edge_used[net, e])
-                ),
-                vias,
-            )
+        wires = tuple(
+            edge
+            for edge in edges
+            if (net, edge) in edge_used and solver.value(edge_used[net, edge])
         )
+        covered = {end for edge in wires for end in edge} | {node for node, _ in vias}
+        routes.append(Route(net, tuple(sorted(covered)), wires, vias))
     return Routing(tuple(routes), "routed")
 
 
