@@ -23,7 +23,7 @@ from edarl.runs.status import find_runs
 from tests.cli.processes import alive, descendants, start_edarl
 
 PROGRAMS = Path(sys.executable).parent
-_PATIENCE_S = 180
+_PATIENCE_S = 240
 """How long something may take before the test gives up; nothing is measured against it."""
 
 SETTINGS = (
@@ -36,14 +36,14 @@ SETTINGS = (
 @contextmanager
 def head(path: str) -> Iterator[str]:
     """Start the head of a cluster in a process of its own; give its web address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, agent_port = free_port(), free_port()
     folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # paths of sockets have to be short
     process = subprocess.Popen(
         [
             *(PROGRAMS / "ray", "start", "--head", "--block", "--port", "0", "--num-cpus", "2"),
             *("--dashboard-host", "127.0.0.1", "--dashboard-port", str(port)),
+            # Its own, since another cluster of this machine has the usual one.
+            *("--dashboard-agent-listen-port", str(agent_port)),
             *("--object-store-memory", str(100 << 20), "--temp-dir", folder),
         ],
         stdout=subprocess.PIPE,
@@ -64,6 +64,12 @@ def head(path: str) -> Iterator[str]:
             process.kill()
         assert not alive(children)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def listening(port: int) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["submit", "training_command"]
 _OF_RAY = ("INFO job_manager", "Running entrypoint for job")
 """Lines that Ray adds to what a job says."""
 
-_START_S = 30.0
+_START_S = 60.0
 _ALIVE_S = 2.0
 """How long a job may wait to be taken and to start, and to live until it is thought well."""
 
