@@ -34,6 +34,23 @@ class Preset:
 
 _GPU: Mapping[str, Any] = {"device": "auto", "precision": "auto", "compile": "auto"}  # for `**`
 
+_GPU32 = DqnConfig(
+    network=NetworkConfig(blocks=8, channels=64),
+    batch_size=256,
+    learning_rate=3e-4,
+    update_every=4,
+    warmup_steps=500,
+    sync_every=250,
+    epsilon_steps=2000,
+    candidates=64,
+    dreams=96,
+    population=24,
+    starts=REGULAR,
+    replay_capacity=200_000,
+    archive_capacity=16_384,
+    **_GPU,
+)
+
 PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
     {
         "cpu8": Preset(
@@ -69,42 +86,11 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
             ),
         ),
         "gpu32": Preset(
-            "adders of 32 bits; made for a GPU and Ray workers on 8 to 16 cores",
-            DqnConfig(
-                network=NetworkConfig(blocks=8, channels=64),
-                batch_size=256,
-                learning_rate=3e-4,
-                update_every=4,
-                warmup_steps=500,
-                sync_every=250,
-                epsilon_steps=2000,
-                candidates=64,
-                dreams=96,
-                population=24,
-                starts=REGULAR,
-                replay_capacity=200_000,
-                archive_capacity=16_384,
-                **_GPU,
-            ),
+            "adders of 32 bits; made for a GPU and Ray workers on 8 to 16 cores", _GPU32
         ),
         "gpu64": Preset(
             "adders of 64 bits, with the network of gpu32; made for a GPU and 16 or more cores",
-            DqnConfig(
-                network=NetworkConfig(blocks=8, channels=64),
-                batch_size=256,
-                learning_rate=3e-4,
-                update_every=4,
-                warmup_steps=1000,
-                sync_every=250,
-                epsilon_steps=4000,
-                candidates=64,
-                dreams=96,
-                population=24,
-                starts=REGULAR,
-                replay_capacity=200_000,
-                archive_capacity=16_384,
-                **_GPU,
-            ),
+            _GPU32.model_copy(update={"warmup_steps": 1000, "epsilon_steps": 4000}),
         ),
         "prefixrl": Preset(
             "PrefixRL as published; at its own scale a large GPU, days, and hundreds of cores",

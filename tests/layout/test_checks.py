@@ -19,10 +19,6 @@ from tests.conftest import ROOT
 
 DECK = load_technology("asap7").deck
 assert DECK is not None
-LIBRARY = ROOT.parent / "shared" / "cells" / "asap7"
-needs_library = pytest.mark.skipif(
-    not LIBRARY.exists(), reason="needs ASAP7's library beside the checkout"
-)
 BIG = 300.0
 
 
@@ -167,10 +163,9 @@ def test_a_fault_is_caught_and_the_letter_of_the_rule_is_enough(rule):
     assert broken(draw(rule, 0.0)) == set()
 
 
-@needs_library
-def test_the_librarys_own_cells_break_no_rule_beyond_those_that_are_known():
+def test_the_librarys_own_cells_break_no_rule_beyond_those_that_are_known(asap7_library):
     layout = kdb.Layout()
-    layout.read(str(LIBRARY / "asap7sc7p5t_28_R_220121a.gds"))
+    layout.read(str(asap7_library / "asap7sc7p5t_28_R_220121a.gds"))
     found: Counter[tuple[str, str]] = Counter()
     for cell in layout.top_cells():
         for violation in check_rules(layout, cell, DECK):
@@ -184,11 +179,10 @@ def test_the_librarys_own_cells_break_no_rule_beyond_those_that_are_known():
     }
 
 
-@needs_library
-def test_the_librarys_cells_match_their_netlists_and_other_netlists_do_not():
-    cells = read_cells(LIBRARY / "asap7sc7p5t_28_R.cdl")
+def test_the_librarys_cells_match_their_netlists_and_other_netlists_do_not(asap7_library):
+    cells = read_cells(asap7_library / "asap7sc7p5t_28_R.cdl")
     layout = kdb.Layout()
-    layout.read(str(LIBRARY / "asap7sc7p5t_28_R_220121a.gds"))
+    layout.read(str(asap7_library / "asap7sc7p5t_28_R_220121a.gds"))
     names = [f"{name}_ASAP7_75t_R" for name in ("INVx1", "NAND2x1", "AOI22xp5", "XOR2x1", "DLLx1")]
     for name in names:
         cell = layout.cell(name)

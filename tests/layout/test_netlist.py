@@ -8,8 +8,6 @@ from edarl.errors import NetlistError
 from edarl.layout.netlist import CellNetlist, Device, parse_cells, read_cells
 from tests.conftest import ROOT
 
-ASAP7 = ROOT.parent / "shared" / "cells" / "asap7" / "asap7sc7p5t_28_R.cdl"
-
 NAND = """\
 * a comment
 .PARAM wide=2*base base=27n
@@ -52,9 +50,8 @@ def test_the_cells_that_come_along_read_back_the_same():
         assert parse_cells(cell.spice())[name] == cell
 
 
-@pytest.mark.skipif(not ASAP7.exists(), reason="needs ASAP7's netlists beside the checkout")
-def test_every_cell_of_asap7_is_read():
-    cells = read_cells(ASAP7)
+def test_every_cell_of_asap7_is_read(asap7_library):
+    cells = read_cells(asap7_library / "asap7sc7p5t_28_R.cdl")
     assert len(cells) == 208
     assert all(isinstance(cell, CellNetlist) and cell.devices for cell in cells.values())
     assert sum(len(cell.devices) for cell in cells.values()) == 2558
