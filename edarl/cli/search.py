@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -108,6 +109,13 @@ def search(
             "joins this machine's cluster, else a head's address."
         ),
     ] = None,
+    earlier: Annotated[
+        str | None,
+        typer.Option(
+            help="Method guided: what of the store its model learns from first: none, circuit, or "
+            "family, which has the circuit's other widths too."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -156,7 +164,7 @@ def search(
             "workers": workers if ray is None else 1,
         }
         _refuse_settings_of_options(settings or [], chosen)
-        config = read_config(overrides=settings or (), **chosen)
+        config = read_config(overrides=[*(settings or []), *_begun_with(earlier, method)], **chosen)
         directory = RunDirectory.create(config, run_dir)
     options = None
     if ray is not None:
@@ -164,6 +172,17 @@ def search(
 
         options = RayOptions(address=ray, workers=workers)
     execute(directory, store, as_json=as_json, ray=options)
+
+
+def _begun_with(earlier: str | None, method: str) -> list[str]:
+    """Give the setting for what a model learns from first, where it is said."""
+    if earlier is None:
+        return []
+    if method != "guided":
+        raise ConfigError(
+            f"--earlier is for method guided, whose model learns; actual method: {method}"
+        )
+    return [f"guided.earlier={json.dumps(earlier)}"]
 
 
 def _refuse_settings_of_options(settings: Sequence[str], options: Iterable[str]) -> None:
@@ -226,6 +245,7 @@ def result_document(result: RunResult) -> dict[str, Any]:
         "seed": config.seed,
         "budget": config.budget_calls,
         "calls": result.calls,
+        "earlier_calls": result.earlier_calls,
         "baseline_calls": result.frame.calls,
         "cache_hits": result.cache_hits,
         "failures": result.failures,
@@ -279,6 +299,8 @@ def show_result(result: RunResult, path: Path) -> None:
         f"[bold]{config.method}[/]: {result.calls} calls, {result.cache_hits} cache hits, "
         f"{result.failures} failures in {result.elapsed_s:.1f} s{ended}"
     )
+    if result.earlier_calls:
+        shown.print(f"its model began with {result.earlier_calls} earlier calls of the store")
     shown.print(f"hypervolume {result.hypervolume:.4f}, gain over the regular structures {gain}\n")
     problem = circuit_title(config.problem())
     print_table(

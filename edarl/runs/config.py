@@ -19,9 +19,25 @@ from edarl.prefix.circuits import Circuit
 from edarl.search.guided import Choice, GuidedOptions
 from edarl.synthesis.flows import flows_named
 
-__all__ = ["METHODS", "AgentConfig", "GuidedConfig", "Method", "RunConfig", "read_config"]
+__all__ = [
+    "METHODS",
+    "MOST_EARLIER",
+    "AgentConfig",
+    "Earlier",
+    "GuidedConfig",
+    "Method",
+    "RunConfig",
+    "read_config",
+]
 
 Method = Literal["anneal", "evolve", "greedy", "random", "guided", "joint", "agent", "ppo"]
+
+Earlier = Literal["none", "circuit", "family"]
+"""Whose evaluations in the store a model learns from first: the very circuit's, or also those of
+its other widths and carry ports."""
+
+MOST_EARLIER = 100_000
+"""Most evaluator calls of earlier runs that a model may begin with."""
 
 METHODS: Mapping[Method, str] = {
     "anneal": "simulated annealing at each delay target",
@@ -64,6 +80,11 @@ class GuidedConfig(BaseModel):
     model: Literal["shipped"] | Path | None = Field(
         None, description="A value model's folder, or shipped: edarl's; none: begin untrained."
     )
+    earlier: Earlier = Field(
+        "none",
+        description="Evaluations of the store it learns from first: of the circuit, or its family.",
+    )
+    earlier_calls: int = Field(2000, ge=1, le=MOST_EARLIER, description="Most of them, in calls.")
     kind: ModelKind = Field("features", description="What a model without a folder sees.")
     members: int = Field(4, ge=1, le=64, description="Networks in an ensemble without a model.")
     hidden: int = Field(64, ge=1, le=1024, description="Units per hidden layer of such networks.")

@@ -171,6 +171,7 @@ class Run:
             hypervolume=hypervolume(points, box),
             gain=gain(points, frame.regular_front(), box),
             elapsed_s=self.elapsed_s,
+            earlier_calls=int(self.scalars.get("earlier_calls", 0)),
         )
 
     def _measure(self) -> Frame:

@@ -1,8 +1,9 @@
 """What the guided searches of a run share: the model, and designs that were good next door.
 
 One model serves all targets, since the target is among the features: where learning ended at one,
-it begins at the next. Designs that are good at one target are candidates at the next, where they
-cost a call only when the model chooses them.
+it begins at the next; the first may begin with what the store knows of earlier searches. Designs
+that are good at one target are candidates at the next, where they cost a call only when the model
+chooses them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edarl.errors import ConfigError
+from edarl.runs.beginning import earlier_examples
 from edarl.search import Guided, SearchProblem
 from edarl.synthesis.timing.features import Physics
 
@@ -32,12 +34,21 @@ MODEL = "model"
 
 _MOST_EXAMPLES = 2000
 
+_STEPS_EACH, _MOST_STEPS = 6, 3000
+"""Gradient steps per earlier evaluation, as in a search, and at most."""
+
 
 class Guide:
     """Makes the searchers of a run, one after the other.
 
     Args:
         run: The run.
+        earlier_calls: What an interrupted run had counted in `earlier_calls`; its model comes back
+            with the searcher's state. None for a new run.
+
+    Attributes:
+        earlier_calls: Evaluator calls of earlier runs, kept in the store, that the model learnt
+            from before the first evaluation of this run; they are not among the run's own.
 
     Raises:
         ConfigError: PyTorch is not installed.
@@ -45,8 +56,10 @@ class Guide:
         LibraryError: The library has no delay tables that features could come from.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, earlier_calls: int | None = None) -> None:
         self._run = run
+        self._begun = earlier_calls is not None
+        self.earlier_calls = run.scalars["earlier_calls"] = earlier_calls or 0
         self._settings = run.config.guided
         self._physics: Physics | None = None
         self._begin_with: TrainedModel | None = None
@@ -132,9 +145,28 @@ class Guide:
         learnt = self._learnt()
         if self._foreteller is not None and learnt is not None:
             foreteller.adopt(self._foreteller.model, learnt)
-        elif given is not None:
-            foreteller.adopt(given.model, given.examples)
+            return foreteller
+        earlier = self._earlier(kind)
+        steps = 0 if earlier is None else min(_MOST_STEPS, _STEPS_EACH * len(earlier))
+        if given is not None:
+            parts = [given.examples] if earlier is None else [given.examples, earlier]
+            # A convolution's examples of another width are of no use here.
+            fitting = [
+                part for part in parts if part.features.shape[1] == parts[-1].features.shape[1]
+            ]
+            foreteller.adopt(given.model, type(given.examples).joined(fitting), steps=steps)
+        elif earlier is not None:
+            foreteller.pretrain(earlier, steps=steps)
         return foreteller
+
+    def _earlier(self, kind: ModelKind) -> Examples | None:
+        """Give what the store knows of earlier runs to the first model of a run, and count it."""
+        if self._begun or self._settings.earlier == "none":
+            return None
+        self._begun = True
+        examples, self.earlier_calls = earlier_examples(self._run, kind)
+        self._run.scalars["earlier_calls"] = self.earlier_calls
+        return examples
 
     def _learnt(self) -> Examples | None:
         """Give everything that the last foreteller has learnt from; None without anything."""

@@ -56,6 +56,8 @@ class RunResult:
         hypervolume: Share of the frame's box that the search's front dominates.
         gain: Hypervolume won over the regular structures, as a share of what was left to win.
         elapsed_s: Wall-clock seconds of the search.
+        earlier_calls: Evaluation calls of earlier runs in the store that a model learnt from first;
+            they are not among ``calls``.
     """
 
     config: RunConfig
@@ -69,3 +71,4 @@ class RunResult:
     hypervolume: float
     gain: float | None
     elapsed_s: float
+    earlier_calls: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.objectives.iso_delay import iso_delay_cost
+from edarl.runs.config import MOST_EARLIER
 from edarl.runs.guided import Guide
 from edarl.search import Searcher, SearchProblem, Sizing, make_searcher, run_search
 from edarl.search.base import BaseSearcher
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from edarl.runs.execute import Run
 
 __all__ = ["search_targets"]
+
+_EARLIER = "earlier_calls"
+"""In the saved state: what a guided search had learnt from before it began."""
 
 
 def search_targets(
@@ -68,7 +72,14 @@ def _search_targets(
     first = _whole(saved.get("target", 0), len(targets))
     spent_before = _whole(saved.get("spent", 0), run.config.budget_calls)
     stopped_by = "budget"
-    guide = Guide(run) if run.config.method == "guided" else None
+    guide = None
+    if run.config.method == "guided":
+        counted = saved.get(_EARLIER)
+        guide = Guide(run, None if counted is None else _whole(counted, MOST_EARLIER))
+
+    def learnt() -> dict[str, int]:
+        return {} if guide is None else {_EARLIER: guide.earlier_calls}
+
     for index in range(first, len(targets)):
         target = targets[index]
         evaluator = evaluator_of((target,))
@@ -97,7 +108,12 @@ def _search_targets(
         begun = run.calls - spent
 
         def state(index: int = index, begun: int = begun, searcher: Searcher = searcher) -> Any:
-            return {"target": index, "spent": run.calls - begun, "searcher": searcher.state()}
+            return {
+                "target": index,
+                "spent": run.calls - begun,
+                "searcher": searcher.state(),
+                **learnt(),
+            }
 
         def on_evaluation(
             *_: object, searcher: Searcher = searcher, target: float = target, state: Any = state
@@ -121,7 +137,7 @@ def _search_targets(
         stopped_by = outcome.stopped_by
         if stopped_by in ("asked", "interrupted"):
             return stopped_by, state()
-    return stopped_by, {"target": len(targets)}
+    return stopped_by, {"target": len(targets), **learnt()}
 
 
 def _shares(budget: int, parts: int) -> list[int]:

@@ -257,6 +257,23 @@ def test_a_model_is_adopted_as_a_copy(problem: Problem) -> None:
     np.testing.assert_array_equal(teacher.foretell(designs), before)
 
 
+def test_an_adopted_model_can_learn_from_further_examples_first(problem: Problem) -> None:
+    teacher = taught(problem)
+    designs = list(problem.costs)
+    learnt = problem.foreteller().reference.examples(
+        designs, np.array(list(problem.costs.values()))
+    )
+
+    def error(steps: int) -> float:
+        pupil = problem.foreteller(options=QUICK, seed=7)
+        pupil.adopt(teacher.model, learnt, steps=steps)
+        assert pupil.model.learning_rate == QUICK.later_rate
+        told = pupil.foretell(designs).mean(axis=0)
+        return float(np.abs(told - learnt.clipped(QUICK.clip).log_costs).mean())
+
+    assert error(300) < error(0)
+
+
 @pytest.mark.parametrize("cost", [0.0, -1.0, np.nan, np.inf])
 def test_a_cost_that_is_none_is_refused(problem: Problem, cost: float) -> None:
     foreteller = problem.foreteller(options=QUICK)

@@ -24,6 +24,17 @@ def test_a_guided_search_answers_with_a_proven_front_and_keeps_its_model(
     assert (tmp_path / "run" / "model" / "manifest.json").is_file()
 
 
+def test_a_search_learns_first_from_what_earlier_ones_have_left(
+    edarl: Run, osu018: str, tmp_path: Path
+) -> None:
+    common = ("search", "--library", osu018, *SMALL, "--store", tmp_path / "edarl.db", "--json")
+    first = edarl(*common, "--method", "random", "--run-dir", tmp_path / "first")
+    assert (first.json["calls"], first.json["earlier_calls"]) == (40, 0)
+    second = edarl(*common, "--method", "guided", "--set", "guided.candidates=6", "--earlier",
+                   "circuit", "--run-dir", tmp_path / "second")  # fmt: skip
+    assert (second.json["calls"], second.json["earlier_calls"]) == (40, 40)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -31,6 +42,8 @@ def test_a_guided_search_answers_with_a_proven_front_and_keeps_its_model(
         (("--set", "guided.walker=9"), "guided.walker: there is no such setting; did you mean"),
         (("--set", "guided.walkers=1", "--resume", "run"), "leave --set"),
         (("--method", "guidde"), "did you mean guided?"),
+        (("--earlier", "circuit"), "--earlier is for method guided"),
+        (("--method", "guided", "--earlier", "famly"), "guided.earlier: Input should be"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(

@@ -18,9 +18,10 @@ from jaxtyping import Float, Float32, Int
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from edarl.agents.value.base import Examples, ModelKind
-from edarl.agents.value.convolution import Convolution, ConvolutionShape, views
+from edarl.agents.value.convolution import Convolution, ConvolutionShape
 from edarl.agents.value.ensemble import Ensemble, EnsembleShape
 from edarl.agents.value.packing import packed, unpacked
+from edarl.agents.value.recorded import described
 from edarl.agents.value.rows import Rows
 from edarl.agents.value.scale import Reference
 from edarl.errors import CheckpointError, ConfigError
@@ -188,10 +189,7 @@ class EnsembleForeteller:
 
     def _described(self, designs: Sequence[Design]) -> Float32[np.ndarray, "b s"]:
         """Give what the model sees of designs."""
-        features = self.reference.relative(designs)
-        if self.options.kind == "features":
-            return features
-        return views(self.reference.physics, self.reference.target_ps, designs, features)
+        return described(self.reference, designs, self.options.kind)
 
     # ---------------------------------------------------------------- learning from elsewhere
 
@@ -228,22 +226,20 @@ class EnsembleForeteller:
         self._refuse_late_pretraining()
         clipped = examples.clipped(self.options.clip)
         model = self._new_model()
-        truth = clipped.log_costs[:, None]
-        model.adapt(clipped.features, truth)
-        rows = self._rng.integers(
-            len(clipped), size=(steps, model.members, self.options.batch_size)
-        )
-        error = model.fit(clipped.features, truth, rows)
+        model.adapt(clipped.features, clipped.log_costs[:, None])
+        error = self._drill(model, clipped, steps)
         self._take_pretrained(model, clipped)
         return error
 
-    def adopt(self, model: Ensemble | Convolution, examples: Examples) -> None:
+    def adopt(self, model: Ensemble | Convolution, examples: Examples, *, steps: int = 0) -> None:
         """Begin with a model that was trained elsewhere; comes first.
 
         Args:
             model: The model, which is copied.
             examples: Some of what it was trained on; they keep it from forgetting. A convolution
                 takes none of another width.
+            steps: Gradient steps on the examples before anything is foretold, for examples that
+                the model has not seen.
 
         Raises:
             ConfigError: It is of another shape than the options say, or something was learnt here
@@ -256,7 +252,17 @@ class EnsembleForeteller:
             )
         copied = self._new_model()
         copied.restore(model.state(), model.fits)
-        self._take_pretrained(copied, examples.clipped(self.options.clip))
+        clipped = examples.clipped(self.options.clip)
+        if steps:
+            copied.learning_rate = self.options.later_rate
+            self._drill(copied, clipped, steps)
+        self._take_pretrained(copied, clipped)
+
+    def _drill(self, model: Ensemble | Convolution, examples: Examples, steps: int) -> float:
+        """Take gradient steps on random examples; give the error in the last one."""
+        size = (steps, model.members, self.options.batch_size)
+        rows = self._rng.integers(len(examples), size=size)
+        return model.fit(examples.features, examples.log_costs[:, None], rows)
 
     def _refuse_late_pretraining(self) -> None:
         if len(self._own):
