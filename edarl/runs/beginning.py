@@ -1,4 +1,4 @@
-"""What a run's agent or model is given first: weights, known designs and evaluations, annealing.
+"""What an agent is given before its first step: trained weights, known designs, annealing.
 
 An agent knows neither a store nor a search, so its run hands in what they have. All of it happens
 in the process of the run, before any worker begins.
@@ -14,22 +14,19 @@ import numpy as np
 import structlog
 
 from edarl.errors import CheckpointError
-from edarl.metrics import Evaluation, Point
-from edarl.objectives.iso_delay import iso_delay_cost, overrun_area
+from edarl.metrics import Evaluation
+from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.design import Design
 from edarl.runs.loop import Learner
 from edarl.search import SearchProblem, make_searcher, run_search
-from edarl.store import earlier_evaluations, known_circuits
 from edarl.synthesis.evaluator import Evaluator
 from edarl.synthesis.flows import flows_named
-from edarl.synthesis.timing.features import Physics
 
 if TYPE_CHECKING:
     from edarl.agents import DqnAgent
-    from edarl.agents.value.base import Examples, ModelKind
     from edarl.runs.execute import Run
 
-__all__ = ["Aim", "WarmStart", "earlier_examples", "give_known_starts", "give_weights"]
+__all__ = ["Aim", "WarmStart", "give_known_starts", "give_weights"]
 
 log = structlog.get_logger()
 
@@ -67,66 +64,6 @@ def give_known_starts(run: Run, agent: DqnAgent) -> None:
     designs = run.store.starts(run.circuit, count, library_digest=run.library.digest)
     agent.starts.take_up(designs or run.store.starts(run.circuit, count))
     run.scalars["agent/known_starts"] = len(agent.starts.known)
-
-
-def earlier_examples(run: Run, kind: ModelKind) -> tuple[Examples | None, int]:
-    """Give what the store knows of earlier searches as examples for a value model.
-
-    They are of the run's library, constraint and flow, of the run's circuit first and, where the
-    settings say so, of other circuits of its kind, the nearest widths first, together at most as
-    many calls as the settings allow. A convolution learns from the run's own circuit alone.
-
-    Args:
-        run: The run; it has not searched yet.
-        kind: What the model is.
-
-    Returns:
-        The examples, None without any, and the evaluator calls that they cost once.
-
-    Raises:
-        StoreError: The store is damaged or locked for too long.
-    """
-    from edarl.agents.value.recorded import recorded_examples
-    from edarl.agents.value.scale import regular_designs
-
-    settings, store, frame = run.config.guided, run.store, run.frame
-    if store is None:
-        log.warning("there is no store to learn from", asked=settings.earlier)
-        return None, 0
-    circuits = [run.circuit]
-    if settings.earlier == "family" and kind == "features":
-        others = [each for each in known_circuits(store, run.circuit.kind) if each != run.circuit]
-        circuits += sorted(others, key=lambda each: abs(np.log(each.width / run.circuit.width)))
-    flows = flows_named(run.config.flow)
-    parts, calls = [], 0
-    for circuit in circuits:
-        recorded = earlier_evaluations(
-            store,
-            circuit,
-            run.library.digest,
-            run.constraint,
-            [flow.name for flow in flows],
-            most=settings.earlier_calls - calls,
-            first=[design.digest for design in regular_designs(circuit)],
-        )
-        if not recorded:
-            continue
-        front = frame.regular_front() if frame is not None and circuit == run.circuit else ()
-        examples, used = recorded_examples(
-            Physics(run.library, run.constraint, circuit),
-            recorded,
-            flows=len(flows),
-            regular_cost=partial(_regular_cost, front),
-            kind=kind,
-        )
-        if examples is not None:
-            parts.append(examples)
-        calls += used
-    return (type(parts[0]).joined(parts) if parts else None), calls
-
-
-def _regular_cost(front: Sequence[Point], target_ps: float) -> float | None:
-    return min((overrun_area(point, target_ps) for point in front), default=None)
 
 
 class WarmStart:

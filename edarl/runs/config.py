@@ -85,6 +85,9 @@ class GuidedConfig(BaseModel):
         description="Evaluations of the store it learns from first: of the circuit, or its family.",
     )
     earlier_calls: int = Field(2000, ge=1, le=MOST_EARLIER, description="Most of them, in calls.")
+    earlier_guests: int = Field(
+        24, ge=0, le=1000, description="Best designs of these at a target that visit it."
+    )
     kind: ModelKind = Field("features", description="What a model without a folder sees.")
     members: int = Field(4, ge=1, le=64, description="Networks in an ensemble without a model.")
     hidden: int = Field(64, ge=1, le=1024, description="Units per hidden layer of such networks.")

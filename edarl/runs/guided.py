@@ -2,22 +2,22 @@
 
 One model serves all targets, since the target is among the features: where learning ended at one,
 it begins at the next; the first may begin with what the store knows of earlier searches. Designs
-that are good at one target are candidates at the next, where they cost a call only when the model
-chooses them.
+that are good at one target, or were good earlier, are candidates at the next, where they cost a
+call only when the model chooses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edarl.errors import ConfigError
-from edarl.runs.beginning import earlier_examples
+from edarl.runs.earlier import Earlier, read_earlier
 from edarl.search import Guided, SearchProblem
 from edarl.synthesis.timing.features import Physics
 
@@ -43,12 +43,9 @@ class Guide:
 
     Args:
         run: The run.
-        earlier_calls: What an interrupted run had counted in `earlier_calls`; its model comes back
-            with the searcher's state. None for a new run.
-
-    Attributes:
-        earlier_calls: Evaluator calls of earlier runs, kept in the store, that the model learnt
-            from before the first evaluation of this run; they are not among the run's own.
+        targets_ps: Its delay targets in picoseconds.
+        saved: What `state` gave when the run was interrupted; its model comes back with the
+            searcher's state. None for a new run.
 
     Raises:
         ConfigError: PyTorch is not installed.
@@ -56,10 +53,12 @@ class Guide:
         LibraryError: The library has no delay tables that features could come from.
     """
 
-    def __init__(self, run: Run, earlier_calls: int | None = None) -> None:
+    def __init__(self, run: Run, targets_ps: Sequence[float], saved: object = None) -> None:
         self._run = run
-        self._begun = earlier_calls is not None
-        self.earlier_calls = run.scalars["earlier_calls"] = earlier_calls or 0
+        self._targets_ps = targets_ps
+        self._earlier: Earlier | None = None
+        if saved is not None:
+            self._earlier = Earlier.restored(saved, run.circuit, targets_ps)
         self._settings = run.config.guided
         self._physics: Physics | None = None
         self._begin_with: TrainedModel | None = None
@@ -74,6 +73,11 @@ class Guide:
                 chosen = self._settings.model
                 path = shipped_path(VALUE_MODEL) if chosen == "shipped" else Path(chosen)
                 self._begin_with = load_value_model(path)
+        run.scalars["earlier_calls"] = 0 if self._earlier is None else self._earlier.calls
+
+    def state(self) -> dict[str, Any]:  # JSON has no narrower type
+        """Give what an interrupted run needs beside the searcher's state, as JSON values."""
+        return {} if self._earlier is None else {"earlier": self._earlier.state()}
 
     def searcher(
         self, problem: SearchProblem, target_ps: float, *, seed: int, evaluations: int
@@ -90,8 +94,10 @@ class Guide:
             self._foreteller = self._next_foreteller(self._physics, target_ps, seed)
             problem = replace(problem, foreteller=self._foreteller)
         searcher = Guided(problem, seed, self._settings.options(evaluations))
+        guests = () if self._earlier is None else self._earlier.guests.get(target_ps, ())
         if self._last is not None and self._settings.guests:
-            searcher.invite(self._last.population)
+            guests = (*self._last.population, *guests)
+        searcher.invite(guests)
         self._last = searcher
         return searcher
 
@@ -146,7 +152,7 @@ class Guide:
         if self._foreteller is not None and learnt is not None:
             foreteller.adopt(self._foreteller.model, learnt)
             return foreteller
-        earlier = self._earlier(kind)
+        earlier = self._read_earlier(kind)
         steps = 0 if earlier is None else min(_MOST_STEPS, _STEPS_EACH * len(earlier))
         if given is not None:
             parts = [given.examples] if earlier is None else [given.examples, earlier]
@@ -159,14 +165,14 @@ class Guide:
             foreteller.pretrain(earlier, steps=steps)
         return foreteller
 
-    def _earlier(self, kind: ModelKind) -> Examples | None:
-        """Give what the store knows of earlier runs to the first model of a run, and count it."""
-        if self._begun or self._settings.earlier == "none":
+    def _read_earlier(self, kind: ModelKind) -> Examples | None:
+        """Read what the store knows of earlier runs, once in a run, and count it."""
+        if self._settings.earlier == "none" or self._earlier is not None:
             return None
-        self._begun = True
-        examples, self.earlier_calls = earlier_examples(self._run, kind)
-        self._run.scalars["earlier_calls"] = self.earlier_calls
-        return examples
+        earlier = read_earlier(self._run, self._targets_ps, kind)
+        self._earlier = replace(earlier, examples=None)
+        self._run.scalars["earlier_calls"] = earlier.calls
+        return earlier.examples
 
     def _learnt(self) -> Examples | None:
         """Give everything that the last foreteller has learnt from; None without anything."""

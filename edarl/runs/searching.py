@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from edarl.errors import CheckpointError
 from edarl.objectives.frame import Frame
 from edarl.objectives.iso_delay import iso_delay_cost
-from edarl.runs.config import MOST_EARLIER
 from edarl.runs.guided import Guide
 from edarl.search import Searcher, SearchProblem, Sizing, make_searcher, run_search
 from edarl.search.base import BaseSearcher
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from edarl.runs.execute import Run
 
 __all__ = ["search_targets"]
-
-_EARLIER = "earlier_calls"
-"""In the saved state: what a guided search had learnt from before it began."""
 
 
 def search_targets(
@@ -74,12 +70,7 @@ def _search_targets(
     stopped_by = "budget"
     guide = None
     if run.config.method == "guided":
-        counted = saved.get(_EARLIER)
-        guide = Guide(run, None if counted is None else _whole(counted, MOST_EARLIER))
-
-    def learnt() -> dict[str, int]:
-        return {} if guide is None else {_EARLIER: guide.earlier_calls}
-
+        guide = Guide(run, targets, saved.get("earlier"))
     for index in range(first, len(targets)):
         target = targets[index]
         evaluator = evaluator_of((target,))
@@ -112,7 +103,7 @@ def _search_targets(
                 "target": index,
                 "spent": run.calls - begun,
                 "searcher": searcher.state(),
-                **learnt(),
+                **({} if guide is None else guide.state()),
             }
 
         def on_evaluation(
@@ -137,7 +128,7 @@ def _search_targets(
         stopped_by = outcome.stopped_by
         if stopped_by in ("asked", "interrupted"):
             return stopped_by, state()
-    return stopped_by, {"target": len(targets), **learnt()}
+    return stopped_by, {"target": len(targets), **({} if guide is None else guide.state())}
 
 
 def _shares(budget: int, parts: int) -> list[int]:

@@ -12,13 +12,15 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra `agents`")
 
 from edarl.agents.value.foreteller import EnsembleForeteller
-from edarl.errors import ConfigError
+from edarl.errors import CheckpointError, ConfigError
+from edarl.objectives.iso_delay import iso_delay_cost
 from edarl.prefix.structures import REGULAR
 from edarl.runs.config import RunConfig, read_config
 from edarl.runs.directory import RunDirectory
 from edarl.runs.execute import Run
 from edarl.runs.results import RunResult
-from edarl.store import Store
+from edarl.store import Store, earlier_evaluations
+from edarl.synthesis.library import load_library
 
 TARGETS_PS = (700.0, 850.0)
 
@@ -46,7 +48,7 @@ def executed(config: RunConfig, folder: Path, known: Path | None = None) -> RunR
         return Run(RunDirectory.create(config, folder / "run"), store=store).execute()
 
 
-def found(result: RunResult) -> list[tuple[str, object, int]]:
+def found_of(result: RunResult) -> list[tuple[str, object, int]]:
     return [(entry.design.digest, entry.point, entry.calls) for entry in result.front]
 
 
@@ -79,7 +81,7 @@ def test_a_second_run_begins_with_a_trained_model_and_repeats_exactly(
     one = executed(config, tmp_path / "one", known)
     assert pretrained == [(60, 360)]  # once, for both targets
     other = executed(config, tmp_path / "other", known)
-    assert found(one) == found(other)
+    assert found_of(one) == found_of(other)
     assert (one.calls, one.earlier_calls) == (60, 60)
     anew = executed(settings(osu018), tmp_path / "anew", known)
     assert (anew.calls, anew.earlier_calls) == (60, 0)
@@ -104,6 +106,66 @@ def test_a_curve_of_several_targets_is_used_at_each_of_them(
     )
     assert result.earlier_calls == 36
     assert pretrained == [(36, 216)]
+
+
+def test_the_best_earlier_designs_are_guests_and_cost_a_call_when_they_are_chosen(
+    osu018: str, known: Path, tmp_path: Path
+) -> None:
+    with Store.open(known) as store:
+        adder = settings(osu018).problem()
+        library = load_library(osu018)
+        recorded = earlier_evaluations(
+            store, adder, library.digest, library.constraint(), ["sized-quick"], most=1000
+        )
+    config = settings(osu018, "guided.earlier=circuit", "guided.earlier_guests=5", seed=8)
+    result = executed(config, tmp_path / "one", known)
+    state = json.loads((tmp_path / "one" / "run" / "state.json").read_text())
+    guests = state["method"]["earlier"]["guests"]
+    assert [len(each) for each in guests] == [5, 5]
+    for target, found in zip(TARGETS_PS, guests, strict=True):
+        costs = {
+            (design.graph.text, f"{design.or_bits:x}"): iso_delay_cost(evaluation, target)
+            for design, evaluation in recorded
+        }
+        assert sorted(costs.values())[:5] == [costs[tuple(each)] for each in found]
+        entry = min(
+            (found for found in result.front if found.point.meets(target)),
+            key=lambda found: found.point.area_um2,
+        )
+        assert entry.point.area_um2 <= min(costs.values())
+    assert result.calls == 60
+    alone = executed(
+        settings(osu018, "guided.earlier=circuit", "guided.earlier_guests=0", seed=8),
+        tmp_path / "alone",
+        known,
+    )
+    assert found_of(alone) != found_of(result)
+
+
+def test_guests_have_the_p_mode_that_the_run_is_of(
+    osu018: str, known: Path, tmp_path: Path
+) -> None:
+    config = settings(osu018, "guided.earlier=circuit", p_mode="xor", budget_calls=30)
+    executed(config, tmp_path / "one", known)
+    state = json.loads((tmp_path / "one" / "run" / "state.json").read_text())
+    for found in state["method"]["earlier"]["guests"]:
+        assert found
+        assert {p_modes for _, p_modes in found} == {"0"}
+
+
+@pytest.mark.parametrize(
+    "damaged", [{"calls": -1, "guests": []}, {"calls": 1}, {"calls": 1, "guests": [[["x", "0"]]]}]
+)
+def test_a_damaged_record_of_the_beginning_is_refused(
+    osu018: str, known: Path, tmp_path: Path, damaged: dict[str, Any]
+) -> None:
+    executed(settings(osu018, "guided.earlier=circuit", budget_calls=30), tmp_path / "one", known)
+    file = tmp_path / "one" / "run" / "state.json"
+    state = json.loads(file.read_text())
+    state["method"]["earlier"] = damaged
+    file.write_text(json.dumps(state))
+    with pytest.raises(CheckpointError, match=r"record of what a search began with|list of guests"):
+        Run(RunDirectory.open(file.parent)).execute()
 
 
 def test_the_calls_are_limited_and_the_regular_structures_come_first(
@@ -151,7 +213,7 @@ def test_an_interrupted_run_goes_on_with_what_it_began_with(
         run = Run(directory, store=store, should_stop=lambda: run.calls >= 45)
         assert run.execute().stopped_by == "asked"
         resumed = Run(RunDirectory.open(directory.path), store=store).execute()
-    assert found(resumed) == found(whole)
+    assert found_of(resumed) == found_of(whole)
     assert (resumed.calls, resumed.earlier_calls) == (60, 60)
     assert len(pretrained) == 2
 
@@ -163,7 +225,7 @@ def test_without_a_store_or_with_an_empty_one_a_run_begins_anew(
     empty = executed(config, tmp_path / "empty")
     none = Run(RunDirectory.create(config, tmp_path / "none")).execute()
     anew = executed(settings(osu018, budget_calls=40), tmp_path / "anew")
-    assert found(empty) == found(none) == found(anew)
+    assert found_of(empty) == found_of(none) == found_of(anew)
     assert empty.earlier_calls == none.earlier_calls == 0
 
 
