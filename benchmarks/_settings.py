@@ -20,6 +20,11 @@ FASTEST_PS = {
 TIGHT_FACTORS = (1.02, 1.06, 1.12, 1.2, 1.3, 1.45)
 LOOSE_FACTORS = (1.8, 2.6)
 """Delays of libraries that nothing is listed for, as factors of the fastest regular adder's."""
+YOSYS_PS = {
+    ("sky130", 8): 2055, ("sky130", 16): 4490, ("sky130", 32): 9530, ("sky130", 64): 19460,
+    ("sky130hd", 8): 2170, ("sky130hd", 16): 2870, ("sky130hd", 32): 4620, ("sky130hd", 64): 8120,
+}  # fmt: skip
+"""Delay of the slowest adder that Yosys makes there: the loosest delay, as in the listed ones."""
 MOST_TIGHT_8_PS = 250
 """At 8 bits no tight-to-middle delays are listed: those of the list up to here are taken."""
 
@@ -69,7 +74,8 @@ class Setting:
         """All delays, rising: the tight-to-middle ones and others, mostly looser."""
         if self.library == "nangate45":
             return self._listed()[0]
-        return self.tight_ps + self._times(LOOSE_FACTORS)
+        yosys = float(YOSYS_PS[self.library, self.width])
+        return (*self.tight_ps, *self._times(LOOSE_FACTORS), yosys)
 
     @property
     def listed_um2(self) -> dict[float, float | None]:

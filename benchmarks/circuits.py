@@ -42,6 +42,8 @@ TARGETS = 3
 SEEDS = (0, 1, 2)
 FEWER = KINDS[:3]
 """Circuits that are searched in the second library and at 64 bits too."""
+SEVERAL_SEEDS = (*((kind, 16, "nangate45") for kind in FEWER), ("priority_encoder", 16, "sky130"))
+"""Circuits that are searched with all seeds; the others with the first one."""
 MARKS = (50, 100)
 COLOURS = {"guided": "#c2571a", "anneal": "#444444", "evolve": "#2a8c4a"}
 Row = dict[str, Any]
@@ -65,7 +67,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.resume or Path(scratch)
         frames = _frames(quick=options.quick)
-        planned = len(frames) * len(_seeds(quick=options.quick)) * frames[0].targets * len(METHODS)
+        planned = sum(
+            len(_seeds(frame, quick=options.quick)) * frame.targets * len(METHODS)
+            for frame in frames
+        )
         jobs: list[Search] = []
         confirmed: list[Row] = []
         for frame in frames:
@@ -92,26 +97,26 @@ def _frames(*, quick: bool) -> list[FrameJob]:
         return [FrameJob(kind, 8, "nangate45", 2, BEST) for kind in KINDS[:2]]
     first, second = LIBRARIES
     places = [
-        *((kind, 16, first) for kind in FEWER),
-        *((kind, 16, second) for kind in FEWER),
+        *((kind, 16, first) for kind in KINDS),
         *((kind, 32, first) for kind in FEWER),
-        *((kind, 16, first) for kind in KINDS[3:]),
+        *((kind, 16, second) for kind in FEWER),
+        *((kind, 64, first) for kind in FEWER),
         *((kind, 32, first) for kind in KINDS[3:]),
         *((kind, 32, second) for kind in FEWER),
-        *((kind, 64, first) for kind in FEWER),
     ]
     return [FrameJob(*place, TARGETS, BEST) for place in places]
 
 
-def _seeds(*, quick: bool) -> tuple[int, ...]:
-    return SEEDS[:1] if quick else SEEDS
+def _seeds(frame: FrameJob, *, quick: bool) -> tuple[int, ...]:
+    several = (frame.kind, frame.width, frame.library) in SEVERAL_SEEDS
+    return SEEDS if several and not quick else SEEDS[:1]
 
 
 def _searches(frame: FrameJob, folder: Path, *, quick: bool) -> list[Search]:
     """Give the searches of a circuit; the frame is measured first if it was not."""
     return [
         Search(method, problem, seed, 30 if quick else CALLS)
-        for seed in _seeds(quick=quick)
+        for seed in _seeds(frame, quick=quick)
         for problem in frame.problems(folder)
         for method in METHODS
     ]
@@ -214,11 +219,16 @@ def _by_method(searches: Sequence[Row]) -> list[Row]:
     rows = []
     keys = list(dict.fromkeys(map(_key, searches)))
     for library, width in dict.fromkeys(key[:2] for key in keys):
-        group = [key for key in keys if key[:2] == (library, width)]
-        tables = {method: [_of(searches, key, method) for key in group] for method in METHODS}
-        seeds = min(len(table) for several in tables.values() for table in several)
+        seeded = {
+            key: min(len(_of(searches, key, method)) for method in METHODS)
+            for key in keys
+            if key[:2] == (library, width)
+        }
+        seeds = max(seeded.values())
         if not seeds:
             continue
+        group = [key for key in seeded if seeded[key] == seeds]
+        tables = {method: [_of(searches, key, method) for key in group] for method in METHODS}
         joined = {
             method: [[x for table in several for x in table[seed]] for seed in range(seeds)]
             for method, several in tables.items()
@@ -236,17 +246,14 @@ def _by_method(searches: Sequence[Row]) -> list[Row]:
                 for lines in zip(joined["guided"], table, strict=True)
             ]
             gap, gap_low, gap_high = interval(ahead)
-            early = [
-                row
-                for row in searches
-                if (row["library"], row["width"], row["method"]) == (library, width, method)
-            ]
+            early = [row for row in searches if _key(row) in group and row["method"] == method]
             rows.append(
                 {
                     "library": library,
                     "width": width,
                     "method": METHODS[method],
                     "circuits": len(group),
+                    "seeds": seeds,
                     "searches": len(mine),
                     **{
                         f"percent_at_{mark}": statistics.mean(saving_at(row, mark) for row in early)

@@ -39,10 +39,18 @@ GUIDED: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {
     ("nangate45", 8): tuple((delay, "remap+remap-carry") for delay in (170, 180, 190, 200)),
     ("nangate45", 16): ((225, "remap"), (235, "remap"), (245, "remap-carry")),
     ("nangate45", 32): ((275, "remap"), (285, "remap")),
+    ("sky130", 8): ((585, "remap"), (610, "remap"), (645, "remap")),
+    ("sky130", 16): tuple((delay, "remap-carry") for delay in (735, 765, 805)),
+    ("sky130", 32): ((880, "remap"), (915, "remap")),
+    ("sky130", 64): ((1030, "remap"), (1070, "remap")),
+    ("sky130hd", 8): ((550, "remap"), (570, "remap"), (600, "remap")),
+    ("sky130hd", 16): tuple((delay, "remap-carry") for delay in (700, 725, 770)),
 }
 """Where remapping makes the best regular adder, so that joint annealing cannot reach it: delay in
 ps, and the flow that gives the costs."""
 GUIDED_CALLS = {8: 200, 16: 700, 32: 1000}
+GUIDED_CALLS_ELSEWHERE = {8: 200, 16: 400, 32: 400, 64: 300}
+"""On the other libraries."""
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 
 Job = RegularJob | JointJob | GuidedJob | PortfolioJob | YosysJob
@@ -127,18 +135,17 @@ def _jobs(setting: Setting, known: tuple[Drawn, ...], *, quick: bool) -> list[tu
             ("guided", GuidedJob(setting, tight[0], "remap", 0, 40)),
         ]
     jobs += [("regular", RegularJob(setting, delays)), ("yosys", YosysJob(setting, ends))]
-    # At 64 bits the loose delays are left to what tighter and earlier searches found.
-    some = tight if setting.width == 64 else delays
+    # At 64 bits on Nangate45 the loose delays are left to what joint.py has found.
+    some = tight if (setting.library, setting.width) == ("nangate45", 64) else delays
     some = (*some[::2], *some[1::2])  # so that a run that is cut short covers the whole range
     jobs += [("joint", JointJob(setting, d, SEED, steps, True, known)) for d in some]
     for target, flow in GUIDED.get((setting.library, setting.width), ()):
-        calls = GUIDED_CALLS[setting.width]
+        calls = (GUIDED_CALLS if share == 1.0 else GUIDED_CALLS_ELSEWHERE)[setting.width]
         jobs.append(("guided", GuidedJob(setting, float(target), flow, 0, calls, known)))
     if setting.library != "nangate45" or setting.width == 8:  # the others have these from joint.py
         less = round(SIZING_SHARE * steps)
         jobs += [("annealed sizes", JointJob(setting, d, SEED, less, False)) for d in tight]
-    some = delays[:: 2 if share == 1.0 and setting.width < 64 else 3]
-    jobs.append(("portfolio", PortfolioJob(setting, some)))
+    jobs.append(("portfolio", PortfolioJob(setting, delays[::2])))
     return jobs
 
 
