@@ -23,7 +23,7 @@ __all__ = ["Plan", "asked", "plans", "train"]
 
 CALLS = 1500
 """Evaluation calls of a training."""
-PLANS = ((8, "nangate45"), (16, "sky130"))
+PLANS = ((8, "nangate45"), (16, "sky130"), (16, "nangate45"), (8, "sky130"))
 """Widths and libraries."""
 SEED = 0
 STRETCH = 1.12

@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     parser.add_argument(
+        "--policies", nargs="+", metavar="NAME", help="of the agents these alone; default: all"
+    )
+    parser.add_argument(
         "--out", type=Path, default=HERE, metavar="DIR", help="default: where the package has them"
     )
     parser.add_argument(
@@ -54,7 +58,9 @@ def main() -> None:
         if "value" in options.parts:
             figures["value"] = value_part(options.out, folder, quick=options.quick)
         if "agents" in options.parts:
-            figures["agents"] = agents_part(options.out, folder, quick=options.quick)
+            figures["agents"] = agents_part(
+                options.out, folder, quick=options.quick, names=options.policies
+            )
     write_json(options.json, figures)
 
 
@@ -85,11 +91,22 @@ def value_part(out: Path, folder: Path, *, quick: bool) -> dict[str, Any]:
     return figures
 
 
-def agents_part(out: Path, folder: Path, *, quick: bool) -> list[dict[str, Any]]:
-    """Train and measure the policies; give the figures."""
+def agents_part(
+    out: Path, folder: Path, *, quick: bool, names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Train and measure the policies, or those of some names; give the figures."""
     every = []
     size = "-quick" if quick else ""
-    for plan in _shipped_agents.plans(quick=quick):
+    plans = _shipped_agents.plans(quick=quick)
+    unknown = sorted(set(names or ()) - {plan.name for plan in plans})
+    if unknown:
+        raise SystemExit(
+            f"--policies should name some of {', '.join(plan.name for plan in plans)}, actual: "
+            f"{', '.join(unknown)}"
+        )
+    for plan in plans:
+        if names and plan.name not in names:
+            continue
         path = out / plan.name
         trained = _kept(
             folder / f"{plan.name}{size}-trained.json",
