@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ from edarl.synthesis.prove import prove_many
 from edarl.synthesis.spec import EvaluatorSpec
 from edarl.synthesis.timing.evaluator import FastEvaluator
 
-__all__ = ["Checked", "check_circuit", "plain", "report", "write_csv"]
+__all__ = ["Checked", "check_circuit", "kept_check", "kept_path", "plain", "report", "write_csv"]
 
 DELAYS = {"tight": 1.05, "middle": 1.3, "loose": 2.0}
 """Where shipped and regular adders are compared: multiples of the fastest regular adder's delay."""
@@ -134,6 +136,30 @@ def check_circuit(store: Store, circuit: Circuit, *, compare: bool = True) -> Ch
         fastest_shipped_ps=min((found.delay_ps for found in front), default=0.0),
         wall_s=time.monotonic() - begun,
     )
+
+
+def kept_path(circuit: Circuit, shipped: Path, folder: Path) -> Path:
+    """Say where the check of a circuit is kept; another store has other files."""
+    digest = hashlib.sha256((shipped / "adders.json").read_bytes()).hexdigest()
+    return folder / f"{circuit.name}-{digest[:16]}.json"
+
+
+def kept_check(store: Store, circuit: Circuit, shipped: Path, folder: Path) -> Checked:
+    """Check a circuit, or give what was kept of that.
+
+    Args:
+        store: The shipped store.
+        circuit: One that it has.
+        shipped: The folder of the shipped store.
+        folder: Where checks are kept.
+    """
+    path = kept_path(circuit, shipped, folder)
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(plain(check_circuit(store, circuit))))
+    found = json.loads(path.read_text())
+    places = ("delays_ps", "regular_um2", "shipped_um2")
+    return Checked(**{**found, **{name: tuple(found[name]) for name in places}})
 
 
 def report(rows: Sequence[Checked]) -> None:

@@ -100,8 +100,8 @@ def _frames(*, quick: bool) -> list[FrameJob]:
         *((kind, 16, first) for kind in KINDS),
         *((kind, 32, first) for kind in FEWER),
         *((kind, 16, second) for kind in FEWER),
-        *((kind, 64, first) for kind in FEWER),
         *((kind, 32, first) for kind in KINDS[3:]),
+        *((kind, 64, first) for kind in FEWER),
         *((kind, 32, second) for kind in FEWER),
     ]
     return [FrameJob(*place, TARGETS, BEST) for place in places]

@@ -18,7 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from _known_build import build
-from _known_check import Checked, check_circuit, plain, report, write_csv
+from _known_check import (
+    Checked,
+    check_circuit,
+    kept_check,
+    kept_path,
+    plain,
+    report,
+    write_csv,
+)
 from _known_fill import groups, run_group
 from common import arguments, write_json
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -40,7 +48,15 @@ def main() -> None:
     parser.add_argument(
         "--no-comparison", action="store_true", help="leave the regular structures out"
     )
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="keep checked adders here; do not repeat them"
+    )
+    parser.add_argument(
+        "--finished", action="store_true", help="report the adders that --resume has"
+    )
     options = parser.parse_args()
+    if options.finished and options.resume is None:
+        parser.error("--finished needs --resume DIR")
     if options.fill is not None:
         with _bar() as bar:
             if not options.pack_only:
@@ -54,11 +70,20 @@ def main() -> None:
             widths = QUICK_WIDTHS
         if widths:
             circuits = [circuit for circuit in circuits if circuit.width in widths]
+        if options.finished:
+            circuits = [
+                circuit
+                for circuit in circuits
+                if kept_path(circuit, SHIPPED, options.resume).exists()
+            ]
         task = bar.add_task("checking", total=len(circuits), shown="")
         rows: list[Checked] = []
         for circuit in circuits:
             bar.update(task, shown=circuit.name)
-            rows.append(check_circuit(store, circuit, compare=not options.no_comparison))
+            if options.resume is None or options.no_comparison:
+                rows.append(check_circuit(store, circuit, compare=not options.no_comparison))
+            else:
+                rows.append(kept_check(store, circuit, SHIPPED, options.resume))
             bar.advance(task)
     report(rows)
     write_json(options.json, {"adders": [plain(row) for row in rows]})
