@@ -180,13 +180,17 @@ class Asked:
         start = stated.starts[int(np.argmin(costs))]
         rng = np.random.default_rng(self.seed)
         target = self.problem.target_ps
-        if chooser is None:
-            walks = tuple(_random_walk(start, rng) for _ in range(WALKS))
-        else:
-            walks = sampled_rollouts(
-                chooser, start, target, STEPS, count=WALKS, temperature=1.0, rng=rng
-            )
-        met = (design for walk in walks for design in walk[1:])
+        met: dict[Design, None] = {}
+        for _ in range(WALKS):
+            if chooser is None:
+                walk = _random_walk(start, rng)
+            else:
+                [walk] = sampled_rollouts(
+                    chooser, start, target, STEPS, count=1, temperature=1.0, rng=rng
+                )
+            met |= dict.fromkeys(walk[1:])
+            if len(met) >= self.calls:  # wide graphs take long to walk on
+                break
         judged = judge(met, evaluator, budget_calls=self.calls)
         known = [evaluation for _, evaluation in judged.results if evaluation is not None]
         areas = [iso_delay_cost(each, target) for each in known if not each.failed]

@@ -135,13 +135,12 @@ def _jobs(folder: Path, parts: Sequence[str], *, quick: bool) -> list[Asked | Ta
             for who in SEARCHES:
                 known = None if who == "nobody" else agent
                 searches.append(Asked(who, middle, group, agent.seed, SEARCH_CALLS, known))
-    first, second = 2 * len(seeds), 4 * len(seeds)
+    first = 2 * len(seeds)
     wanted = [
         *taught[:first],
         *walks["middle"],
-        *taught[first:second],
+        *taught[first:],
         *searches,
-        *taught[second:],
         *walks["tight"],
     ]
     return [job for job in wanted if ("asked" if isinstance(job, Asked) else "taught") in parts]
