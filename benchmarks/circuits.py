@@ -38,6 +38,8 @@ KINDS = (
 )
 LIBRARIES = ("nangate45", "sky130")
 CALLS = 120
+WIDE_CALLS = 60
+"""Calls of a search at 64 bits."""
 TARGETS = 3
 SEEDS = (0, 1, 2)
 FEWER = KINDS[:3]
@@ -114,8 +116,9 @@ def _seeds(frame: FrameJob, *, quick: bool) -> tuple[int, ...]:
 
 def _searches(frame: FrameJob, folder: Path, *, quick: bool) -> list[Search]:
     """Give the searches of a circuit; the frame is measured first if it was not."""
+    calls = 30 if quick else CALLS if frame.width < 64 else WIDE_CALLS
     return [
-        Search(method, problem, seed, 30 if quick else CALLS)
+        Search(method, problem, seed, calls)
         for seed in _seeds(frame, quick=quick)
         for problem in frame.problems(folder)
         for method in METHODS
