@@ -170,14 +170,9 @@ def layout_document(found: CellLayout) -> dict[str, Any]:
 
 
 def _cells(source: str) -> dict[str, CellNetlist]:
-    from importlib import resources
+    from edarl.layout.netlist import basic_cells, read_cells
 
-    from edarl.layout.netlist import parse_cells, read_cells
-
-    if source == "basic":
-        text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
-        return parse_cells(text, "basic")
-    return read_cells(Path(source))
+    return basic_cells() if source == "basic" else read_cells(Path(source))
 
 
 def _show(found: CellLayout, folder: Path) -> None:

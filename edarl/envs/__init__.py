@@ -1,12 +1,13 @@
-"""Environments: prefix graphs as a Gymnasium task, rewarded by whatever evaluator is given.
+"""Environments: prefix graphs and standard cells as Gymnasium tasks.
 
-Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward) and
-``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention). It holds no agent and
-trains nothing.
+Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward),
+``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention) and
+``edarl/CellPlacement-v0``. It holds no agent and trains nothing.
 """
 
 import gymnasium
 
+from edarl.envs.cell_placement import CellPlacementEnv
 from edarl.envs.encoding import (
     PLANES,
     action_to_move,
@@ -25,6 +26,7 @@ __all__ = [
     "PHYSICS_PLANES",
     "PLANES",
     "ActionMaskObservation",
+    "CellPlacementEnv",
     "Encoder",
     "MOPrefixCircuitEnv",
     "PhysicsObservation",
@@ -38,8 +40,8 @@ __all__ = [
     "target_position",
 ]
 
-IDS = ("edarl/PrefixCircuit-v0", "edarl/MOPrefixCircuit-v0")
-"""The ids of the registered environments: scalar reward, vector reward."""
+IDS = ("edarl/PrefixCircuit-v0", "edarl/MOPrefixCircuit-v0", "edarl/CellPlacement-v0")
+"""The ids of the registered environments: circuits with scalar and with vector reward; cells."""
 
 gymnasium.register(id=IDS[0], entry_point="edarl.envs.environment:PrefixCircuitEnv")
 # Gymnasium's checker on every step warns about any reward that is not a single number.
@@ -48,3 +50,4 @@ gymnasium.register(
     entry_point="edarl.envs.environment:MOPrefixCircuitEnv",
     disable_env_checker=True,
 )
+gymnasium.register(id=IDS[2], entry_point="edarl.envs.cell_placement:CellPlacementEnv")
