@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edarl.errors import ConfigError, NetlistError
@@ -16,6 +17,7 @@ from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
 from edarl.layout.netlist import CellNetlist
+from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
 from edarl.layout.router import Route, route_exactly
 from edarl.layout.technology import Technology
@@ -26,6 +28,7 @@ __all__ = ["METHODS", "CellLayout", "LayoutOptions", "lay_out"]
 METHODS: Mapping[str, str] = {
     "exact": "the narrowest placement, proved by CP-SAT",
     "anneal": "simulated annealing of order and pairing",
+    "rl": "a trained policy, greedy at first, then drawn from",
     "random": "random orders and pairings",
 }
 """How cells can be placed, with a line of help."""
@@ -38,11 +41,13 @@ class LayoutOptions:
     Attributes:
         method: A key of `METHODS`.
         seed: The one seed, >= 0.
-        evaluations: Placements that annealing and random search judge per try, >= 1.
+        evaluations: Placements that a method but exact judges per try, >= 1.
         limit_s: Most seconds of the exact placement's proof.
         tries: Placements of one width that are routed before the cell gets wider, >= 1.
         wider: Columns that it may get wider, >= 0.
         route_s: Most seconds per routing.
+        total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
+        policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
 
     Raises:
         ConfigError: A value is out of range.
@@ -55,6 +60,8 @@ class LayoutOptions:
     tries: int = 5
     wider: int = 1
     route_s: float = 30.0
+    total_s: float = 600.0
+    policy: Path | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -62,6 +69,8 @@ class LayoutOptions:
                 f"`method` should be one of {', '.join(METHODS)}, actual value: {self.method!r}"
             )
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
+        if not self.total_s > 0:
+            raise ConfigError(f"`total_s` should be above 0, actual value: {self.total_s}")
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ConfigError(
@@ -128,6 +137,7 @@ def lay_out(
 
     Raises:
         ConfigError: A package is not installed, or cells are only placed in the technology.
+        CheckpointError: The policy is missing or damaged.
         NetlistError: No placement could be routed.
     """
     options = options or LayoutOptions()
@@ -138,13 +148,18 @@ def lay_out(
     bound_cpp: int | None = None
     if options.method == "exact":
         tell("placing")
-        result = place_exactly(cell, technology, limit_s=options.limit_s, seed=options.seed)
+        most_s = min(options.limit_s, options.total_s)
+        result = place_exactly(cell, technology, limit_s=most_s, seed=options.seed)
         bound_cpp = result.bound_cpp
     tried = 0
     for placement in _placements(cell, technology, options, bound_cpp):
+        left_s = options.total_s - (time.monotonic() - started)
+        if left_s <= 0:
+            break
         tried += 1
         tell(f"routing {placement.width_cpp} CPP, try {tried}")
-        routing = route_exactly(grid_of(placement), limit_s=options.route_s, seed=options.seed)
+        most_s = min(options.route_s, left_s)
+        routing = route_exactly(grid_of(placement), limit_s=most_s, seed=options.seed)
         if routing.status != "routed":
             continue
         shapes, labels = draw(placement, routing.routes)
@@ -166,8 +181,8 @@ def lay_out(
             return found
     if best is None:
         raise NetlistError(
-            f"{cell.name} could not be routed: {tried} placements were tried; allow more with "
-            "`tries` and `wider`, or more time"
+            f"{cell.name} could not be routed: {tried} placements were tried in "
+            f"{time.monotonic() - started:.0f} s; allow more with `tries` and `wider`, or more time"
         )
     return best
 
@@ -186,7 +201,7 @@ def _placements(
             found = short_placements(cell, technology, columns, seed=options.seed)
             yield from itertools.islice(found, options.tries)
         return
-    search = anneal_placement if options.method == "anneal" else random_placement
+    search = _search(options)
     outcomes = [
         search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
         for number in range(options.tries)
@@ -195,6 +210,20 @@ def _placements(
         (outcome.placement for outcome in outcomes),
         key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
     )
+
+
+def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
+    """Give the way to place that was asked for."""
+    if options.method != "rl":
+        return anneal_placement if options.method == "anneal" else random_placement
+    from edarl.runs.guided import needing_torch
+
+    with needing_torch("placing cells by a policy needs"):
+        from edarl.agents.cells import load_cell_policy, place_by_policy, shipped_cell_policy
+
+    path = options.policy
+    policy = shipped_cell_policy() if path is None else load_cell_policy(path)
+    return partial(place_by_policy, policy)
 
 
 def _checked(

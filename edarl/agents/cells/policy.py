@@ -34,8 +34,15 @@ from edarl.agents.weights import load_arrays, module_arrays
 from edarl.errors import CheckpointError
 from edarl.layout.candidates import FEATURES
 
-__all__ = ["CellPolicy", "ColumnPolicy", "load_cell_policy", "policy_arguments"]
+__all__ = [
+    "CellPolicy",
+    "ColumnPolicy",
+    "load_cell_policy",
+    "policy_arguments",
+    "shipped_cell_policy",
+]
 
+_SHIPPED = Path(__file__).with_name("shipped") / "asap7"
 _LEGAL = FEATURES.index("legal")
 
 
@@ -158,7 +165,9 @@ class CellPolicy:
             versions=versions(),
             files={},
         )
-        save_checkpoint(path, manifest, {"policy": module_arrays(self.network)})
+        # Stable-Baselines3 names the extractor three times; once is enough on disk.
+        parts = {name: module_arrays(part) for name, part in _parts(self.network).items()}
+        save_checkpoint(path, manifest, parts)
 
 
 def load_cell_policy(path: Path) -> CellPolicy:
@@ -188,8 +197,23 @@ def load_cell_policy(path: Path) -> CellPolicy:
         lambda _: config.learning_rate,
         **policy_arguments(config),
     ).to(device_named(config.device))
-    load_arrays(network, checkpoint.tensors.get("policy", {}), where="the policy")
+    for name, part in _parts(network).items():
+        load_arrays(part, checkpoint.tensors.get(name, {}), where=f"the policy's {name}")
     network.set_training_mode(False)
     return CellPolicy(
         config, network, tuple(map(str, names)), manifest.calls, manifest.step, manifest.seed
     )
+
+
+def _parts(network: ColumnPolicy) -> dict[str, nn.Module]:
+    """Give what of the network is trained, by its name on disk."""
+    return {"columns": network.features_extractor, "value": network.value_net}
+
+
+def shipped_cell_policy() -> CellPolicy:
+    """Read the policy that comes with edarl; its ``card.md`` says how it was trained.
+
+    Raises:
+        CheckpointError: It is missing or damaged: install edarl again.
+    """
+    return load_cell_policy(_SHIPPED)

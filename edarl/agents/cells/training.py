@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +80,7 @@ def train_cell_policy(
     on_progress: Callable[[CellTraining], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> CellPolicy:
-    """Train a policy on some cells until it has made so many placements.
+    """Train a policy on some cells until it has made so many placements, or Ctrl-C.
 
     Args:
         cells: The netlists to place, drawn evenly.
@@ -120,7 +121,8 @@ def train_cell_policy(
             device=device_named(config.device),
             policy_kwargs=policy_arguments(config),
         )
-        model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
+        with suppress(KeyboardInterrupt):
+            model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
     network: Any = model.policy  # Stable-Baselines3 names the base class
     network.set_training_mode(False)
     return CellPolicy(config, network, env.cells, watch.placements, model.num_timesteps, seed)
