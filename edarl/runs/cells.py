@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ class LayoutOptions:
         wider: Columns that it may get wider, >= 0.
         route_s: Most seconds per routing.
         total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
+        metals: Layers that wires may use: 1, or 2 where the first does not do.
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
 
     Raises:
@@ -61,6 +62,7 @@ class LayoutOptions:
     wider: int = 1
     route_s: float = 30.0
     total_s: float = 600.0
+    metals: int = 2
     policy: Path | None = None
 
     def __post_init__(self) -> None:
@@ -69,6 +71,8 @@ class LayoutOptions:
                 f"`method` should be one of {', '.join(METHODS)}, actual value: {self.method!r}"
             )
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
+        if self.metals not in (1, 2):
+            raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
         if not self.total_s > 0:
             raise ConfigError(f"`total_s` should be above 0, actual value: {self.total_s}")
         for name, low in least.items():
@@ -111,12 +115,12 @@ class CellLayout:
 
     @property
     def wire_length_nm(self) -> float:
-        """Length of the metal between nodes in nanometres."""
+        """Length of the metals between nodes in nanometres."""
         drawing, pitch = self.placement.technology.drawn(), self.placement.technology.cpp_nm
         return sum(
             abs(x1 - x0) * pitch / 2 + abs(drawing.tracks_nm[y1] - drawing.tracks_nm[y0])
             for route in self.routes
-            for (x0, y0), (x1, y1) in route.edges
+            for (x0, y0), (x1, y1) in (*route.edges, *route.upper)
         )
 
 
@@ -152,14 +156,18 @@ def lay_out(
         result = place_exactly(cell, technology, limit_s=most_s, seed=options.seed)
         bound_cpp = result.bound_cpp
     tried = 0
-    for placement in _placements(cell, technology, options, bound_cpp):
+    for placement, second_metal in _attempts(cell, technology, options, bound_cpp):
         left_s = options.total_s - (time.monotonic() - started)
         if left_s <= 0:
             break
         tried += 1
-        tell(f"routing {placement.width_cpp} CPP, try {tried}")
-        most_s = min(options.route_s, left_s)
-        routing = route_exactly(grid_of(placement), limit_s=most_s, seed=options.seed)
+        tell(f"routing {placement.width_cpp} CPP, {1 + second_metal} metals, try {tried}")
+        routing = route_exactly(
+            grid_of(placement),
+            second_metal=second_metal,
+            limit_s=min(options.route_s, left_s),
+            seed=options.seed,
+        )
         if routing.status != "routed":
             continue
         shapes, labels = draw(placement, routing.routes)
@@ -191,22 +199,35 @@ def _badness(layout: CellLayout) -> tuple[bool, int, int]:
     return layout.lvs != "match", len(layout.violations), layout.placement.width_cpp
 
 
+def _attempts(
+    cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
+) -> Iterator[tuple[Placement, bool]]:
+    """Give what to route, the narrowest first; of one width all in one metal, then all in two."""
+    for placements in _placements(cell, technology, options, bound_cpp):
+        known: list[Placement] = []
+        for placement in placements:
+            known.append(placement)
+            yield placement, False
+        if options.metals == 2:
+            yield from ((placement, True) for placement in known)
+
+
 def _placements(
     cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
-) -> Iterator[Placement]:
-    """Give the placements to try, the narrowest first."""
+) -> Iterator[Iterable[Placement]]:
+    """Give the placements to try in groups, the narrowest first."""
     if bound_cpp is not None:
         for more in range(options.wider + 1):
             columns = bound_cpp - technology.boundary_columns + more
             found = short_placements(cell, technology, columns, seed=options.seed)
-            yield from itertools.islice(found, options.tries)
+            yield itertools.islice(found, options.tries)
         return
     search = _search(options)
     outcomes = [
         search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
         for number in range(options.tries)
     ]
-    yield from sorted(
+    yield sorted(
         (outcome.placement for outcome in outcomes),
         key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
     )

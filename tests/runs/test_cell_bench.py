@@ -51,7 +51,7 @@ def test_other_settings_are_laid_out_anew(tmp_path: Path) -> None:
 
 def test_a_torn_last_line_is_forgotten_and_a_damaged_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
-    first, _ = bench(path, WAYS[:1])
+    bench(path, WAYS[:1])
     whole = path.read_text()
     path.write_text(whole[:-20])  # killed while it wrote
     again, told = bench(path, WAYS[:1])
