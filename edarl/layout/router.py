@@ -8,6 +8,7 @@ metal, where it is allowed, runs along the same tracks; vias lead up to it from 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,9 +177,10 @@ class _Wires:
             for node in terminal.nodes
             if (net, index, node) in self.served and solver.value(self.served[net, index, node])
         )
-        edges, lifts = used(self.along), used(self.lifts)
+        edges = used(self.along)
+        upper, lifts = _pruned(used(self.upper), used(self.lifts))
         covered = {end for edge in edges for end in edge} | {node for node, _ in vias} | {*lifts}
-        return Route(net, tuple(sorted(covered)), edges, vias, used(self.upper), lifts)
+        return Route(net, tuple(sorted(covered)), edges, vias, upper, lifts)
 
     # ---------------------------------------------------------------- variables
 
@@ -277,6 +279,27 @@ class _Wires:
                 edge = ((x, min(y, near)), (x, max(y, near)))
                 # Both there, not joined: then this one needs a long edge.
                 model.add(sum(level) + any_edge[edge] >= here + any_node[x, near] - 1)
+                if near > y:
+                    self._keep_from_turning_back(edge, -1)
+                    self._keep_from_turning_back(edge, 1)
+
+    def _keep_from_turning_back(self, joint: Edge, step: int) -> None:
+        """Let wires on near tracks that are joined run side by side for two half columns or none.
+
+        The notch between them would be too narrow for its short edges.
+        """
+        any_edge = self.any_edge
+        legs = []
+        for x, y in joint:
+            near, far = (
+                ((min(a, b), y), (max(a, b), y))
+                for a, b in ((x, x + step), (x + step, x + 2 * step))
+            )
+            legs.append((any_edge.get(near), any_edge.get(far, 0)))
+        (low, low_far), (high, high_far) = legs
+        if low is not None and high is not None:
+            for far in (low_far, high_far):
+                self.model.add(any_edge[joint] + low + high <= 2 + far)
 
     def _keep_second_metal(self) -> None:
         """Keep the second metal's rules, and those of the vias that lead to it."""
@@ -294,7 +317,12 @@ class _Wires:
             model.add(sum(level) >= here)  # a node alone would be too small
             for near in self._near(y):
                 # There the first metal may reach beyond a via along the track alone.
-                model.add(sum(self._level_edges(x, y)) >= any_lift[x, y])
+                level = self._level_edges(x, y)
+                model.add(sum(level) >= any_lift[x, y])
+                # And not beside a joint with the near track, so there the wire has to go through.
+                joint = self.any_edge[(x, min(y, near)), (x, max(y, near))]
+                for edge in level if len(level) == 2 else (0,):
+                    model.add(any_lift[x, y] + joint - edge <= 1)
                 for side in (x - 1, x + 1):
                     if (side, near) not in any_above:
                         continue
@@ -323,3 +351,16 @@ class _Wires:
 
     def _level_edges(self, x: int, y: int) -> list[Any]:
         return [self.any_edge[edge] for edge in self._level(x, y)]
+
+
+def _pruned(
+    upper: Sequence[Edge], lifts: Sequence[Node]
+) -> tuple[tuple[Edge, ...], tuple[Node, ...]]:
+    """Leave out second metal that joins nothing, which a search without proof may have drawn."""
+    kept, ends = set(upper), set(lifts)
+    while True:
+        degree = Counter(end for edge in kept for end in edge)
+        loose = {edge for edge in kept if any(degree[end] == 1 and end not in ends for end in edge)}
+        if not loose:
+            return tuple(sorted(kept)), tuple(sorted(ends & degree.keys()))
+        kept -= loose
