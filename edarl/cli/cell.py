@@ -97,6 +97,9 @@ def layout(
     limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 1,
+    metals: Annotated[
+        int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
+    ] = 2,
     policy: Annotated[
         Path | None, typer.Option(help="Policy of method rl; by default the one edarl has.")
     ] = None,
@@ -121,6 +124,7 @@ def layout(
         limit_s=limit,
         tries=tries,
         wider=wider,
+        metals=metals,
         policy=policy,
     )
     technology = load_technology(tech)

@@ -41,6 +41,9 @@ def bench(
     limit: Annotated[float, typer.Option(help="Most seconds per cell and method.")] = 120.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 1,
+    metals: Annotated[
+        int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
+    ] = 2,
     policy: Annotated[
         Path | None, typer.Option(help="Policy of method rl; by default the one edarl has.")
     ] = None,
@@ -76,6 +79,7 @@ def bench(
             total_s=limit,
             tries=tries,
             wider=wider,
+            metals=metals,
             policy=policy,
         )
         for method in dict.fromkeys(_listed(methods))

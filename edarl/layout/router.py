@@ -65,6 +65,7 @@ def route_exactly(
     *,
     second_metal: bool = False,
     limit_s: float = 30.0,
+    gap: float = 0.0,
     seed: int = 0,
     threads: int = 1,
 ) -> Routing:
@@ -74,6 +75,7 @@ def route_exactly(
         grid: Nodes and terminals.
         second_metal: Whether wires may use the second metal; it costs more than the first.
         limit_s: Most seconds.
+        gap: Wires that are proved to be so much longer than the shortest, at most, will do.
         seed: Of the solver.
         threads: Of the solver.
 
@@ -92,6 +94,7 @@ def route_exactly(
     model.minimize(wires.cost())
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = limit_s
+    solver.parameters.relative_gap_limit = gap
     solver.parameters.random_seed = seed
     solver.parameters.num_workers = threads
     status = solver.solve(model)

@@ -34,6 +34,10 @@ METHODS: Mapping[str, str] = {
 """How cells can be placed, with a line of help."""
 
 
+_UPPER_GAP = 0.25
+"""With two metals the shortest wires take long to prove; nearly as short ones will do."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayoutOptions:
     """How a cell is laid out.
@@ -166,6 +170,7 @@ def lay_out(
             grid_of(placement),
             second_metal=second_metal,
             limit_s=min(options.route_s, left_s),
+            gap=_UPPER_GAP if second_metal else 0.0,
             seed=options.seed,
         )
         if routing.status != "routed":
