@@ -1,13 +1,14 @@
 """Environments: prefix graphs and standard cells as Gymnasium tasks.
 
 Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward),
-``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention) and
-``edarl/CellPlacement-v0``. It holds no agent and trains nothing.
+``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention),
+``edarl/CellPlacement-v0`` and ``edarl/DrcFix-v0``. It holds no agent and trains nothing.
 """
 
 import gymnasium
 
 from edarl.envs.cell_placement import CellPlacementEnv
+from edarl.envs.drc_fix import DrcFixEnv
 from edarl.envs.encoding import (
     PLANES,
     action_to_move,
@@ -27,6 +28,7 @@ __all__ = [
     "PLANES",
     "ActionMaskObservation",
     "CellPlacementEnv",
+    "DrcFixEnv",
     "Encoder",
     "MOPrefixCircuitEnv",
     "PhysicsObservation",
@@ -40,7 +42,12 @@ __all__ = [
     "target_position",
 ]
 
-IDS = ("edarl/PrefixCircuit-v0", "edarl/MOPrefixCircuit-v0", "edarl/CellPlacement-v0")
+IDS = (
+    "edarl/PrefixCircuit-v0",
+    "edarl/MOPrefixCircuit-v0",
+    "edarl/CellPlacement-v0",
+    "edarl/DrcFix-v0",
+)
 """The ids of the registered environments: circuits with scalar and with vector reward; cells."""
 
 gymnasium.register(id=IDS[0], entry_point="edarl.envs.environment:PrefixCircuitEnv")
@@ -51,3 +58,4 @@ gymnasium.register(
     disable_env_checker=True,
 )
 gymnasium.register(id=IDS[2], entry_point="edarl.envs.cell_placement:CellPlacementEnv")
+gymnasium.register(id=IDS[3], entry_point="edarl.envs.drc_fix:DrcFixEnv")

@@ -16,9 +16,10 @@ from typing import Any
 from edarl.errors import ConfigError
 from edarl.layout.grid import Grid, Node, Terminal
 
-__all__ = ["Route", "Routing", "route_exactly"]
+__all__ = ["Edge", "Route", "Routing", "route_exactly"]
 
 Edge = tuple[Node, Node]
+"""Two neighbouring nodes, the left or the lower one first."""
 
 _UPPER_FACTOR = 2
 """What a nanometre of the second metal costs against one of the first."""
@@ -53,7 +54,8 @@ class Routing:
 
     Attributes:
         routes: The nets' metal; empty when there is none.
-        status: ``routed``, ``impossible`` when it is proved that there is none, or ``unknown``.
+        status: ``routed``; of exact routing ``impossible`` when it is proved that there is none, or
+            ``unknown``; of rip-up ``crowded`` where nets meet or are too near.
     """
 
     routes: tuple[Route, ...]
