@@ -38,7 +38,8 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
     to the node, each for 7 half columns around the violation and all tracks
     (`edarl.layout.fixing.Fixing.changed` gives the order); the last looks at the next violation
     instead. Illegal actions change nothing, cost a step's reward, and count. Masks of legal actions
-    (True = legal): `action_masks()`, ``info["action_mask"]``, and `edarl.envs.ActionMaskObservation`.
+    (True = legal): `action_masks()`, ``info["action_mask"]``, and
+    `edarl.envs.ActionMaskObservation`.
 
     ## Observation Space
     ``Box(0, 1, (7 * T * C + 2,), float32)``: for each node around the violation the

@@ -13,7 +13,7 @@ import edarl.envs
 from edarl.envs import ActionMaskObservation, action_to_move
 from edarl.errors import IllegalMoveError
 from edarl.objectives import PrefixRLObjective
-from tests.envs.support import CELLS, PROBLEMS, SCALAR, VECTOR, SizingDescription, make
+from tests.envs.support import CELLS, FIXES, PROBLEMS, SCALAR, VECTOR, SizingDescription, make
 
 REGISTERED = sorted(env_id for env_id in gym.registry if env_id.startswith("edarl/"))
 VECTOR_REWARD = "The reward returned by `step()` must be a float"
@@ -21,7 +21,11 @@ VECTOR_REWARD = "The reward returned by `step()` must be a float"
 every_environment = pytest.mark.parametrize("env_id", REGISTERED)
 every_task = pytest.mark.parametrize(
     ("env_id", "problem"),
-    [*((env_id, problem) for env_id in (SCALAR, VECTOR) for problem in PROBLEMS), (CELLS, {})],
+    [
+        *((env_id, problem) for env_id in (SCALAR, VECTOR) for problem in PROBLEMS),
+        (CELLS, {}),
+        (FIXES, {}),
+    ],
     ids=lambda part: part if isinstance(part, str) else part.get("circuit", "cells"),
 )
 both_of_circuits = pytest.mark.parametrize("env_id", [SCALAR, VECTOR])
