@@ -60,11 +60,12 @@ class Wiring:
             return None
         route = self.by_net[nets.pop()]
         if edge in route.edges:
-            return self._with(route, [each for each in route.edges if each != edge], route.vias)
-        for node in edge:
-            if node not in self.owners and self._shut(node, route.net):
-                return None
-        return self._with(route, [*route.edges, edge], route.vias)
+            left = self._changed(route, [each for each in route.edges if each != edge], route.vias)
+            return self._with(route, left) if _is_whole(left) else None
+        if any(self._only_ways.get(node, route.net) != route.net for node in edge):
+            return None
+        # What grows from a whole net stays whole.
+        return self._with(route, self._changed(route, [*route.edges, edge], route.vias))
 
     def moved(self, node: Node) -> Wiring | None:
         """Move to a node the via of the terminal that it is one of; None where that cannot be."""
@@ -75,28 +76,27 @@ class Wiring:
         for index, (at, terminal) in enumerate(route.vias):
             if node in terminal.nodes and at != node:
                 vias = [*route.vias[:index], (node, terminal), *route.vias[index + 1 :]]
-                return self._with(route, route.edges, vias)
+                moved = self._changed(route, route.edges, vias)
+                return self._with(route, moved) if _is_whole(moved) else None
         return None
 
-    def _shut(self, node: Node, net: str) -> bool:
-        """Say whether a node is the only way to a terminal of another net."""
-        return any(
-            terminal.nodes == (node,) and terminal.net != net for terminal in self.grid.terminals
+    @cached_property
+    def _only_ways(self) -> Mapping[Node, str]:
+        """Nodes that are the only way to a terminal, with its net; closed to all others."""
+        terminals = self.grid.terminals
+        return {each.nodes[0]: each.net for each in terminals if len(each.nodes) == 1}
+
+    def _changed(
+        self, route: Route, edges: Sequence[Edge], vias: Sequence[tuple[Node, Terminal]]
+    ) -> Route:
+        covered = {end for edge in edges for end in edge} | {at for at, _ in vias}
+        return replace(
+            route, nodes=tuple(sorted(covered)), edges=tuple(sorted(edges)), vias=tuple(vias)
         )
 
-    def _with(
-        self, route: Route, edges: Sequence[Edge], vias: Sequence[tuple[Node, Terminal]]
-    ) -> Wiring | None:
-        covered = {end for edge in edges for end in edge} | {at for at, _ in vias}
-        changed = replace(
-            route,
-            nodes=tuple(sorted(covered)),
-            edges=tuple(sorted(edges)),
-            vias=tuple(vias),
-        )
-        if not _is_whole(changed):
-            return None
-        return Wiring(self.grid, tuple(changed if each is route else each for each in self.routes))
+    def _with(self, route: Route, changed: Route) -> Wiring:
+        routes = (changed if each is route else each for each in self.routes)
+        return Wiring(self.grid, tuple(routes))
 
 
 def _is_whole(route: Route) -> bool:
