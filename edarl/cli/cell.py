@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edarl.cli.cell_sets import bench, train
+from edarl.cli.cell_source import Source, TechnologyName, cells_of
 from edarl.cli.common import Json, Seed, console, write_file
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
 from edarl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edarl.layout.netlist import CellNetlist
     from edarl.runs.cells import CellLayout
 
 __all__ = ["app", "layout", "layout_document", "list_"]
@@ -23,15 +24,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Standard cells: list, place, route, check."
 )
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        metavar="FILE", help="SPICE or CDL with subcircuits, or `basic`: the cells edarl has."
-    ),
-]
-TechnologyName = Annotated[
-    str, typer.Option("--tech", help="A technology by name, or a TOML file that describes one.")
-]
+app.command()(bench)
+app.command()(train)
 
 
 @app.command("list")
@@ -44,7 +38,7 @@ def list_(
     from edarl.layout.technology import load_technology
 
     technology = load_technology(tech)
-    cells = _cells(source)
+    cells = cells_of(source)
     rows: list[dict[str, Any]] = []  # figures of several types
     for cell in cells.values():
         kinds = finger_kinds(cell, technology)
@@ -90,17 +84,25 @@ def layout(
     source: Source,
     name: Annotated[str, typer.Argument(metavar="CELL", help="The cell's name.")],
     *,
-    method: Annotated[str, typer.Option(help="exact: proved by CP-SAT; anneal; random.")] = "exact",
+    method: Annotated[
+        str, typer.Option(help="exact: proved by CP-SAT; anneal; rl: a trained policy; random.")
+    ] = "exact",
     tech: TechnologyName = "asap7",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder; by default the cell's name.")
     ] = None,
     evaluations: Annotated[
-        int, typer.Option(help="Placements that anneal and random judge per try.")
+        int, typer.Option(help="Placements that a method but exact judges per try.")
     ] = 3000,
     limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 1,
+    metals: Annotated[
+        int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
+    ] = 2,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy of method rl; by default the one edarl has.")
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -116,10 +118,17 @@ def layout(
     from edarl.runs.cells import LayoutOptions, lay_out
 
     options = LayoutOptions(
-        method=method, seed=seed, evaluations=evaluations, limit_s=limit, tries=tries, wider=wider
+        method=method,
+        seed=seed,
+        evaluations=evaluations,
+        limit_s=limit,
+        tries=tries,
+        wider=wider,
+        metals=metals,
+        policy=policy,
     )
     technology = load_technology(tech)
-    cells = _cells(source)
+    cells = cells_of(source)
     if name not in cells:
         raise ConfigError(
             f"{source} should have the cell {name}, actual cells: {', '.join(sorted(cells)[:12])}"
@@ -167,17 +176,6 @@ def layout_document(found: CellLayout) -> dict[str, Any]:
         "tries": found.tries,
         "elapsed_s": round(found.elapsed_s, 2),
     }
-
-
-def _cells(source: str) -> dict[str, CellNetlist]:
-    from importlib import resources
-
-    from edarl.layout.netlist import parse_cells, read_cells
-
-    if source == "basic":
-        text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
-        return parse_cells(text, "basic")
-    return read_cells(Path(source))
 
 
 def _show(found: CellLayout, folder: Path) -> None:

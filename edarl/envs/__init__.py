@@ -1,12 +1,14 @@
-"""Environments: prefix graphs as a Gymnasium task, rewarded by whatever evaluator is given.
+"""Environments: prefix graphs and standard cells as Gymnasium tasks.
 
-Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward) and
-``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention). It holds no agent and
-trains nothing.
+Importing this package registers ``edarl/PrefixCircuit-v0`` (scalar reward),
+``edarl/MOPrefixCircuit-v0`` (vector reward, MO-Gymnasium's convention),
+``edarl/CellPlacement-v0`` and ``edarl/DrcFix-v0``. It holds no agent and trains nothing.
 """
 
 import gymnasium
 
+from edarl.envs.cell_placement import CellPlacementEnv
+from edarl.envs.drc_fix import DrcFixEnv
 from edarl.envs.encoding import (
     PLANES,
     action_to_move,
@@ -25,6 +27,8 @@ __all__ = [
     "PHYSICS_PLANES",
     "PLANES",
     "ActionMaskObservation",
+    "CellPlacementEnv",
+    "DrcFixEnv",
     "Encoder",
     "MOPrefixCircuitEnv",
     "PhysicsObservation",
@@ -38,8 +42,13 @@ __all__ = [
     "target_position",
 ]
 
-IDS = ("edarl/PrefixCircuit-v0", "edarl/MOPrefixCircuit-v0")
-"""The ids of the registered environments: scalar reward, vector reward."""
+IDS = (
+    "edarl/PrefixCircuit-v0",
+    "edarl/MOPrefixCircuit-v0",
+    "edarl/CellPlacement-v0",
+    "edarl/DrcFix-v0",
+)
+"""The ids of the registered environments: circuits with scalar and with vector reward; cells."""
 
 gymnasium.register(id=IDS[0], entry_point="edarl.envs.environment:PrefixCircuitEnv")
 # Gymnasium's checker on every step warns about any reward that is not a single number.
@@ -48,3 +57,5 @@ gymnasium.register(
     entry_point="edarl.envs.environment:MOPrefixCircuitEnv",
     disable_env_checker=True,
 )
+gymnasium.register(id=IDS[2], entry_point="edarl.envs.cell_placement:CellPlacementEnv")
+gymnasium.register(id=IDS[3], entry_point="edarl.envs.drc_fix:DrcFixEnv")

@@ -79,6 +79,13 @@ class Builder:
         self.columns.append(column)
         return gap + 1
 
+    def end_of(self, kind: Kind) -> tuple[int, str] | None:
+        """Give how many columns ago a row had its last finger, and the net right of it."""
+        if kind not in self._last:
+            return None
+        at, finger = self._last[kind]
+        return len(self.columns) - at - 1, finger.right
+
     def _fits(self, kind: Kind, finger: Finger | None, gap: int) -> bool:
         if finger is None or kind not in self._last:
             return True

@@ -9,17 +9,25 @@ klayout is GPL-3; it is an optional extra, and nothing else in edarl needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from edarl.errors import ConfigError
+from edarl.layout.geometry import Shape
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.rules import Rule, RuleDeck
 
-__all__ = ["Violation", "check_gds", "check_rules", "compare_netlists", "klayout_db"]
+__all__ = [
+    "Violation",
+    "check_gds",
+    "check_rules",
+    "check_shapes",
+    "compare_netlists",
+    "klayout_db",
+]
 
 try:
     import klayout.db as db
@@ -113,7 +121,30 @@ def check_rules(layout: Any, cell: Any, deck: RuleDeck) -> list[Violation]:
     ]
 
 
+def check_shapes(shapes: Iterable[Shape], deck: RuleDeck) -> list[Violation]:
+    """Check a drawn cell without writing it; quick enough to be asked after every small change.
+
+    Args:
+        shapes: Rectangles in nanometres.
+        deck: Layers, derived layers and rules.
+
+    Raises:
+        ConfigError: klayout is not installed, or a rule names a layer that there is not.
+    """
+    klayout_db()
+    layout = db.Layout()
+    layout.dbu = _DBU_UM
+    cell = layout.create_cell("drawn")
+    for shape in shapes:
+        sides = (shape.left, shape.bottom, shape.right, shape.top)
+        box = db.Box(*(round(side / (_DBU_UM * 1e3)) for side in sides))
+        cell.shapes(layout.layer(*deck.layers[shape.layer])).insert(box)
+    return check_rules(layout, cell, deck)
+
+
 Sides = tuple[int, int, int, int]
+
+_DBU_UM = 0.00025
 
 
 class _Drawing:

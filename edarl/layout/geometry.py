@@ -49,6 +49,8 @@ _VIA_NM = 18.0
 _WIRE_NM = 18.0
 _PAD_NM = 28.0
 """Length of a wire that is a single node."""
+_LIFT_PAD_NM = 22.0
+"""Length along the wire of the first metal under a via to the second."""
 _GATE_CONTACT_NM = 22.0
 _RAIL_LIG_NM = 16.0
 _RAIL_CUT_NM = 44.0
@@ -189,19 +191,31 @@ class _Pen:
                     yield _square("V0", x, y, _VIA_NM, route.net)
 
     def metal(self) -> Iterator[Shape]:
-        """The routes' wires; a net of one node is a pad."""
-        half = _WIRE_NM / 2
+        """The routes' wires; a node alone is a pad, a via to the second metal has one."""
         for route in self.routes:
             joined = {end for edge in route.edges for end in edge}
-            for one, other in route.edges:
-                (x0, y0), (x1, y1) = self.at(one), self.at(other)
-                yield Shape("M1", x0 - half, y0 - half, x1 + half, y1 + half, route.net)
+            for layer, edges in (("M1", route.edges), ("M2", route.upper)):
+                for one, other in edges:
+                    yield self._wire(layer, one, other, route.net)
             for node in route.nodes:
                 if node not in joined:
-                    x, y = self.at(node)
-                    yield Shape(
-                        "M1", x - half, y - _PAD_NM / 2, x + half, y + _PAD_NM / 2, route.net
-                    )
+                    yield self._pad(node, _WIRE_NM, _PAD_NM, route.net)
+            level = {end for edge in route.edges if edge[0][1] == edge[1][1] for end in edge}
+            for node in route.lifts:
+                yield _square("V1", *self.at(node), _VIA_NM, route.net)
+                if node in level:
+                    yield self._pad(node, _LIFT_PAD_NM, _WIRE_NM, route.net)
+                elif node in joined:
+                    yield self._pad(node, _WIRE_NM, _LIFT_PAD_NM, route.net)
+
+    def _wire(self, layer: str, one: Node, other: Node, net: str) -> Shape:
+        half = _WIRE_NM / 2
+        (x0, y0), (x1, y1) = self.at(one), self.at(other)
+        return Shape(layer, x0 - half, y0 - half, x1 + half, y1 + half, net)
+
+    def _pad(self, node: Node, width: float, height: float, net: str) -> Shape:
+        x, y = self.at(node)
+        return Shape("M1", x - width / 2, y - height / 2, x + width / 2, y + height / 2, net)
 
     def labels(self) -> Iterator[Label]:
         """The pins' names."""

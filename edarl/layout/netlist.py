@@ -7,13 +7,23 @@ import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from edarl.errors import NetlistError
 from edarl.layout.spice import Block, Statement, blocks, value_of
 
-__all__ = ["MODELS", "SUPPLIES", "CellNetlist", "Device", "Kind", "parse_cells", "read_cells"]
+__all__ = [
+    "MODELS",
+    "SUPPLIES",
+    "CellNetlist",
+    "Device",
+    "Kind",
+    "basic_cells",
+    "parse_cells",
+    "read_cells",
+]
 
 Kind = Literal["p", "n"]
 
@@ -115,6 +125,12 @@ class CellNetlist:
                 f"w={d.width_nm:.12g}n l={d.length_nm:.12g}n{fins}"
             )
         return "\n".join([*lines, ".ENDS", ""])
+
+
+def basic_cells() -> dict[str, CellNetlist]:
+    """Give the cells that come with edarl, by name."""
+    text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
+    return parse_cells(text, "basic")
 
 
 def read_cells(

@@ -67,3 +67,10 @@ class RuleDeck(_Record):
         default_factory=dict, description="Where a layer's texts stand that name its nets."
     )
     rules: tuple[Rule, ...] = ()
+
+    def touching(self, layers: frozenset[str]) -> RuleDeck:
+        """Give the deck with only those rules that say something of some layers."""
+        kept = tuple(
+            rule for rule in self.rules if layers & {*rule.layer.split("|"), *rule.other.split("|")}
+        )
+        return self.model_copy(update={"rules": kept})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edarl.errors import ConfigError, NetlistError
@@ -16,6 +17,7 @@ from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
 from edarl.layout.netlist import CellNetlist
+from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
 from edarl.layout.router import Route, route_exactly
 from edarl.layout.technology import Technology
@@ -26,9 +28,14 @@ __all__ = ["METHODS", "CellLayout", "LayoutOptions", "lay_out"]
 METHODS: Mapping[str, str] = {
     "exact": "the narrowest placement, proved by CP-SAT",
     "anneal": "simulated annealing of order and pairing",
+    "rl": "a trained policy, greedy at first, then drawn from",
     "random": "random orders and pairings",
 }
 """How cells can be placed, with a line of help."""
+
+
+_UPPER_GAP = 0.25
+"""With two metals the shortest wires take long to prove; nearly as short ones will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,14 @@ class LayoutOptions:
     Attributes:
         method: A key of `METHODS`.
         seed: The one seed, >= 0.
-        evaluations: Placements that annealing and random search judge per try, >= 1.
+        evaluations: Placements that a method but exact judges per try, >= 1.
         limit_s: Most seconds of the exact placement's proof.
         tries: Placements of one width that are routed before the cell gets wider, >= 1.
         wider: Columns that it may get wider, >= 0.
         route_s: Most seconds per routing.
+        total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
+        metals: Layers that wires may use: 1, or 2 where the first does not do.
+        policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
 
     Raises:
         ConfigError: A value is out of range.
@@ -55,6 +65,9 @@ class LayoutOptions:
     tries: int = 5
     wider: int = 1
     route_s: float = 30.0
+    total_s: float = 600.0
+    metals: int = 2
+    policy: Path | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -62,6 +75,10 @@ class LayoutOptions:
                 f"`method` should be one of {', '.join(METHODS)}, actual value: {self.method!r}"
             )
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
+        if self.metals not in (1, 2):
+            raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
+        if not self.total_s > 0:
+            raise ConfigError(f"`total_s` should be above 0, actual value: {self.total_s}")
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ConfigError(
@@ -102,12 +119,12 @@ class CellLayout:
 
     @property
     def wire_length_nm(self) -> float:
-        """Length of the metal between nodes in nanometres."""
+        """Length of the metals between nodes in nanometres."""
         drawing, pitch = self.placement.technology.drawn(), self.placement.technology.cpp_nm
         return sum(
             abs(x1 - x0) * pitch / 2 + abs(drawing.tracks_nm[y1] - drawing.tracks_nm[y0])
             for route in self.routes
-            for (x0, y0), (x1, y1) in route.edges
+            for (x0, y0), (x1, y1) in (*route.edges, *route.upper)
         )
 
 
@@ -128,6 +145,7 @@ def lay_out(
 
     Raises:
         ConfigError: A package is not installed, or cells are only placed in the technology.
+        CheckpointError: The policy is missing or damaged.
         NetlistError: No placement could be routed.
     """
     options = options or LayoutOptions()
@@ -138,13 +156,23 @@ def lay_out(
     bound_cpp: int | None = None
     if options.method == "exact":
         tell("placing")
-        result = place_exactly(cell, technology, limit_s=options.limit_s, seed=options.seed)
+        most_s = min(options.limit_s, options.total_s)
+        result = place_exactly(cell, technology, limit_s=most_s, seed=options.seed)
         bound_cpp = result.bound_cpp
     tried = 0
-    for placement in _placements(cell, technology, options, bound_cpp):
+    for placement, second_metal in _attempts(cell, technology, options, bound_cpp):
+        left_s = options.total_s - (time.monotonic() - started)
+        if left_s <= 0:
+            break
         tried += 1
-        tell(f"routing {placement.width_cpp} CPP, try {tried}")
-        routing = route_exactly(grid_of(placement), limit_s=options.route_s, seed=options.seed)
+        tell(f"routing {placement.width_cpp} CPP, {1 + second_metal} metals, try {tried}")
+        routing = route_exactly(
+            grid_of(placement),
+            second_metal=second_metal,
+            limit_s=min(options.route_s, left_s),
+            gap=_UPPER_GAP if second_metal else 0.0,
+            seed=options.seed,
+        )
         if routing.status != "routed":
             continue
         shapes, labels = draw(placement, routing.routes)
@@ -166,8 +194,8 @@ def lay_out(
             return found
     if best is None:
         raise NetlistError(
-            f"{cell.name} could not be routed: {tried} placements were tried; allow more with "
-            "`tries` and `wider`, or more time"
+            f"{cell.name} could not be routed: {tried} placements were tried in "
+            f"{time.monotonic() - started:.0f} s; allow more with `tries` and `wider`, or more time"
         )
     return best
 
@@ -176,25 +204,52 @@ def _badness(layout: CellLayout) -> tuple[bool, int, int]:
     return layout.lvs != "match", len(layout.violations), layout.placement.width_cpp
 
 
+def _attempts(
+    cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
+) -> Iterator[tuple[Placement, bool]]:
+    """Give what to route, the narrowest first; of one width all in one metal, then all in two."""
+    for placements in _placements(cell, technology, options, bound_cpp):
+        known: list[Placement] = []
+        for placement in placements:
+            known.append(placement)
+            yield placement, False
+        if options.metals == 2:
+            yield from ((placement, True) for placement in known)
+
+
 def _placements(
     cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
-) -> Iterator[Placement]:
-    """Give the placements to try, the narrowest first."""
+) -> Iterator[Iterable[Placement]]:
+    """Give the placements to try in groups, the narrowest first."""
     if bound_cpp is not None:
         for more in range(options.wider + 1):
             columns = bound_cpp - technology.boundary_columns + more
             found = short_placements(cell, technology, columns, seed=options.seed)
-            yield from itertools.islice(found, options.tries)
+            yield itertools.islice(found, options.tries)
         return
-    search = anneal_placement if options.method == "anneal" else random_placement
+    search = _search(options)
     outcomes = [
         search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
         for number in range(options.tries)
     ]
-    yield from sorted(
+    yield sorted(
         (outcome.placement for outcome in outcomes),
         key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
     )
+
+
+def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
+    """Give the way to place that was asked for."""
+    if options.method != "rl":
+        return anneal_placement if options.method == "anneal" else random_placement
+    from edarl.runs.guided import needing_torch
+
+    with needing_torch("placing cells by a policy needs"):
+        from edarl.agents.cells import load_cell_policy, place_by_policy, shipped_cell_policy
+
+    path = options.policy
+    policy = shipped_cell_policy() if path is None else load_cell_policy(path)
+    return partial(place_by_policy, policy)
 
 
 def _checked(

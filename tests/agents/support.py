@@ -11,7 +11,7 @@ from edarl.envs import IDS
 from edarl.objectives import PrefixRLObjective
 from edarl.synthesis.analytical import AnalyticalEvaluator
 
-SCALAR, VECTOR = IDS
+SCALAR, VECTOR, *_ = IDS
 
 AREA_ONLY = PrefixRLObjective(w_area=1.0, w_delay=0.0, c_area=0.1)
 """The trivial optimum: ripple has the fewest nodes."""

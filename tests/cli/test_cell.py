@@ -55,9 +55,49 @@ def test_what_cannot_be_laid_out_is_named(edarl: Run, tmp_path: Path) -> None:
         (("none.cdl", "INV"), "cannot read the netlists in none.cdl"),
         (("basic", "INV", "--tech", "n3"), "the technology should be one of asap7, nangate45"),
         (("basic", "INV", "--tech", "nangate45"), "can be placed in nangate45, but not drawn"),
-        (("basic", "INV", "--method", "magic"), "`method` should be one of exact, anneal, random"),
+        (
+            ("basic", "INV", "--method", "magic"),
+            "`method` should be one of exact, anneal, rl, random",
+        ),
     ):
         said = edarl("cell", "layout", *arguments, "-o", tmp_path / "out")
         assert said.code == ExitCode.CANNOT
         assert message in said.err
     assert not (tmp_path / "out").exists()
+
+
+def test_many_cells_are_laid_out_in_several_ways(edarl: Run, tmp_path: Path) -> None:
+    arguments = ("cell", "bench", "basic", "--cells", "INV,NAND*", "--methods", "exact,random",
+                 "--evaluations", 10, "--resume", tmp_path / "kept.jsonl")  # fmt: skip
+    said = edarl(*arguments, "--csv", tmp_path / "cells.csv")
+    assert said.code == ExitCode.DONE
+    assert "exact: 2 of 2 clean, 2 of them at a width proved to be the least" in said.out
+    head, *rows = (tmp_path / "cells.csv").read_text().splitlines()
+    assert head.startswith("cell,method,width_cpp,bound_cpp,proved,wire_length_nm")
+    assert [row.split(",")[:3] for row in rows] == [
+        ["INV", "exact", "3"], ["INV", "random", "3"],
+        ["NAND2", "exact", "4"], ["NAND2", "random", "4"],
+    ]  # fmt: skip
+    document = edarl(*arguments, "--json").json
+    assert [record["clean"] for record in document["records"]] == [True] * 4
+    said = edarl("cell", "bench", "basic", "--cells", "MUX9")
+    assert said.code == ExitCode.CANNOT
+    assert "basic should have a cell MUX9; it has INV" in said.err
+
+
+def test_a_policy_is_trained_and_places_cells(edarl: Run, tmp_path: Path) -> None:
+    pytest.importorskip("sb3_contrib", reason="needs edarl[agents]")
+    folder = tmp_path / "policy"
+    said = edarl("cell", "train", "basic", "--cells", "INV,NAND2", "--placements", 5, "-o", folder)
+    assert said.code == ExitCode.DONE
+    assert "trained on 2 cells: 5 placements" in said.out
+    for policy in ((), ("--policy", folder)):
+        document = edarl(
+            "cell", "layout", "basic", "INV", "--method", "rl", *policy, "--evaluations", 20,
+            "-o", tmp_path / "inv", "--json",
+        ).json  # fmt: skip
+        assert (document["width_cpp"], document["lvs"]) == (3, "match")
+        assert document["drc_violations"] == []
+    said = edarl("cell", "layout", "basic", "INV", "--method", "rl", "--policy", tmp_path / "none")
+    assert said.code == ExitCode.CANNOT
+    assert "none" in said.err

@@ -8,7 +8,7 @@ from edarl.envs import IDS
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.synthesis.analytical import AnalyticalEvaluator
 
-SCALAR, VECTOR = IDS
+SCALAR, VECTOR, CELLS, FIXES = IDS
 
 PROBLEMS = [
     {"circuit": "adder", "width": 8},
@@ -19,7 +19,9 @@ PROBLEMS = [
 
 
 def make(env_id=SCALAR, **options):
-    """Make an environment on the analytical model."""
+    """Make an environment, one of circuits on the analytical model."""
+    if env_id in (CELLS, FIXES):
+        return gym.make(env_id, **options)
     return gym.make(env_id, **{"evaluator": AnalyticalEvaluator(), **options})
 
 

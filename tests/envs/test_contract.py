@@ -13,12 +13,22 @@ import edarl.envs
 from edarl.envs import ActionMaskObservation, action_to_move
 from edarl.errors import IllegalMoveError
 from edarl.objectives import PrefixRLObjective
-from tests.envs.support import PROBLEMS, SCALAR, VECTOR, SizingDescription, make
+from tests.envs.support import CELLS, FIXES, PROBLEMS, SCALAR, VECTOR, SizingDescription, make
 
 REGISTERED = sorted(env_id for env_id in gym.registry if env_id.startswith("edarl/"))
 VECTOR_REWARD = "The reward returned by `step()` must be a float"
 
 every_environment = pytest.mark.parametrize("env_id", REGISTERED)
+every_task = pytest.mark.parametrize(
+    ("env_id", "problem"),
+    [
+        *((env_id, problem) for env_id in (SCALAR, VECTOR) for problem in PROBLEMS),
+        (CELLS, {}),
+        (FIXES, {}),
+    ],
+    ids=lambda part: part if isinstance(part, str) else part.get("circuit", "cells"),
+)
+both_of_circuits = pytest.mark.parametrize("env_id", [SCALAR, VECTOR])
 every_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p["circuit"])
 
 
@@ -37,8 +47,7 @@ def test_all_ids_are_registered():
     assert tuple(REGISTERED) == tuple(sorted(edarl.envs.IDS))
 
 
-@every_environment
-@every_problem
+@every_task
 def test_gymnasium_checker_passes_without_warnings(env_id, problem):
     env = make(env_id, **problem).unwrapped
     with warnings.catch_warnings(record=True) as caught:
@@ -61,7 +70,7 @@ def test_stable_baselines_checker_passes_without_warnings(problem, options):
     checker.check_env(wrapped)
 
 
-@every_environment
+@both_of_circuits
 def test_checker_passes_where_a_cache_answers_the_second_time(env_id):
     env = make(env_id, evaluator=SizingDescription()).unwrapped
     with warnings.catch_warnings():
@@ -70,7 +79,7 @@ def test_checker_passes_where_a_cache_answers_the_second_time(env_id):
     assert env.cache_hits > 0
 
 
-@every_environment
+@both_of_circuits
 @every_problem
 @pytest.mark.parametrize("target", [None, "sample"])
 def test_equal_seeds_give_equal_walks_and_others_do_not(env_id, problem, target):
@@ -82,7 +91,7 @@ def test_equal_seeds_give_equal_walks_and_others_do_not(env_id, problem, target)
     assert data_equivalence(first, other) is (problem["width"] == 3 and target is None)
 
 
-@every_environment
+@both_of_circuits
 @pytest.mark.parametrize("clone", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
 def test_a_copy_goes_on_exactly_like_the_original(env_id, clone):
     env = make(env_id, evaluator=SizingDescription(), target_ps="sample")
@@ -94,7 +103,7 @@ def test_a_copy_goes_on_exactly_like_the_original(env_id, clone):
     assert data_equivalence(env.reset(), twin.reset(), exact=True)
 
 
-@every_environment
+@both_of_circuits
 @every_problem
 def test_masks_agree_with_step_for_every_action(env_id, problem):
     env = make(env_id, max_steps=10**6, **problem)
@@ -122,8 +131,7 @@ def test_masks_agree_with_step_for_every_action(env_id, problem):
             assert info["evaluation"].calls == info["evaluation"].cache_hits == 0
 
 
-@every_environment
-@every_problem
+@every_task
 def test_the_three_masks_are_equal(env_id, problem):
     env = ActionMaskObservation(make(env_id, **problem))
     env.action_space.seed(1)
@@ -133,21 +141,29 @@ def test_the_three_masks_are_equal(env_id, problem):
         assert np.array_equal(env.action_masks(), info["action_mask"])
         assert np.array_equal(observation["action_mask"], info["action_mask"])
         action = env.action_space.sample(observation["action_mask"])
-        observation, _, _, _, info = env.step(action)
+        observation, _, terminated, _, info = env.step(action)
         assert info["illegal_action"] is False
+        if terminated:
+            observation, info = env.reset()
 
 
 @every_environment
 def test_masks_handed_out_are_copies(env_id):
     env = make(env_id)
     _, info = env.reset(seed=0)
-    for given in (info["action_mask"], env.unwrapped.action_masks(), info["costs"]):
+    for given in (info["action_mask"], env.unwrapped.action_masks()):
         given[:] = 0
     assert env.unwrapped.action_masks().any()
+
+
+@both_of_circuits
+def test_costs_handed_out_are_copies(env_id):
+    env = make(env_id)
+    env.reset(seed=0)[1]["costs"][:] = 0
     assert env.step(0)[-1]["costs"].all()
 
 
-@every_environment
+@both_of_circuits
 def test_episodes_are_truncated_after_max_steps_and_never_terminated(env_id):
     env = make(env_id, max_steps=5)
     for _ in range(2):
@@ -156,7 +172,7 @@ def test_episodes_are_truncated_after_max_steps_and_never_terminated(env_id):
         assert ends == [(False, False)] * 4 + [(False, True)]
 
 
-@every_environment
+@both_of_circuits
 @every_problem
 @pytest.mark.parametrize("objective", [None, PrefixRLObjective(0.3, 0.7)])
 def test_rewards_add_up_to_cost_of_start_minus_cost_of_end(env_id, problem, objective):
@@ -173,7 +189,7 @@ def test_rewards_add_up_to_cost_of_start_minus_cost_of_end(env_id, problem, obje
         assert total == pytest.approx(start["costs"] - end["costs"], abs=1e-4)
 
 
-@every_environment
+@both_of_circuits
 def test_it_runs_in_a_vector_of_environments(env_id):
     envs = gym.make_vec(
         env_id,

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "environments.md").read_text()
 
 
 def test_the_first_episode_runs_as_printed_and_always_the_same(capsys):
-    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    code, _ = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     shown = []
     for _ in range(2):
         names: dict[str, Any] = {}
@@ -25,6 +25,14 @@ def test_the_first_episode_runs_as_printed_and_always_the_same(capsys):
     _, first = names["env"].reset(seed=1)
     assert float(total) == pytest.approx(first["cost"] - float(cost))
     assert shown[1] == shown[0]
+
+
+def test_the_example_of_cells_builds_one(capsys):
+    _, code = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "environments.md", "exec"), names)
+    assert names["info"]["placement"].is_legal
+    assert re.search(r"n: .*VSS.* \d+\n$", capsys.readouterr().out)
 
 
 def test_every_plane_and_environment_is_described():

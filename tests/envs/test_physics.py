@@ -25,7 +25,7 @@ from edarl.synthesis.library import load_library
 from edarl.synthesis.timing.features import PLANE_NAMES, Physics
 from tests.envs.support import SizingDescription, first_legal, make
 
-SCALAR, VECTOR = IDS
+SCALAR, VECTOR, *_ = IDS
 
 
 @pytest.fixture(scope="module")

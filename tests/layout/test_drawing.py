@@ -150,7 +150,7 @@ def test_the_picture_names_nets_and_marks_violations(nand):
 
 
 def test_options_and_technologies_that_cannot_be_are_refused():
-    with pytest.raises(ConfigError, match="`method` should be one of exact, anneal, random"):
+    with pytest.raises(ConfigError, match="`method` should be one of exact, anneal, rl, random"):
         LayoutOptions(method="magic")
     with pytest.raises(ConfigError, match="`tries` should be at least 1"):
         LayoutOptions(tries=0)

@@ -1,7 +1,7 @@
 """Searching for narrow placements of standard cells."""
 
+from edarl.layout.outcome import PlacementOutcome, placement_cost
 from edarl.search.cells.annealing import AnnealingSettings, anneal_placement
-from edarl.search.cells.outcome import PlacementOutcome, placement_cost
 from edarl.search.cells.walk import random_placement
 
 __all__ = [

@@ -14,9 +14,9 @@ import numpy as np
 from edarl.errors import ConfigError
 from edarl.layout.building import build, oriented
 from edarl.layout.netlist import CellNetlist
+from edarl.layout.outcome import PlacementOutcome, placement_cost
 from edarl.layout.placement import Column, Placement
 from edarl.layout.technology import Technology
-from edarl.search.cells.outcome import PlacementOutcome, placement_cost
 from edarl.search.cells.walk import random_columns
 
 __all__ = ["AnnealingSettings", "anneal_placement"]

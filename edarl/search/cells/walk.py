@@ -8,9 +8,9 @@ import numpy as np
 
 from edarl.layout.building import all_fingers, build, oriented
 from edarl.layout.netlist import CellNetlist
+from edarl.layout.outcome import PlacementOutcome, placement_cost
 from edarl.layout.placement import Column, Finger, Placement
 from edarl.layout.technology import Technology
-from edarl.search.cells.outcome import PlacementOutcome, placement_cost
 
 __all__ = ["random_columns", "random_placement"]
 

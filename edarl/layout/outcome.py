@@ -1,4 +1,4 @@
-"""What every search for a placement gives back, and what all of them minimise."""
+"""What every way to place a cell gives back, and what all of them minimise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from edarl.layout.placement import Placement
 
-__all__ = ["PlacementOutcome", "placement_cost"]
+__all__ = ["CROSSING_WEIGHT", "LENGTH_WEIGHT", "PlacementOutcome", "placement_cost"]
 
-_WIDTH = 1.0
-_CROSSING = 1e-3
-_LENGTH = 1e-4
+CROSSING_WEIGHT = 1e-3
+"""What one more net over the most crossed boundary costs, in columns."""
+
+LENGTH_WEIGHT = 1e-4
+"""What one column of a net's extent costs, in columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class PlacementOutcome:
 def placement_cost(placement: Placement) -> float:
     """Give the width in CPP, and a little for nets that cross columns and for their length."""
     return (
-        _WIDTH * placement.width_cpp
-        + _CROSSING * max(placement.cuts, default=0)
-        + _LENGTH * placement.wire_length_cpp
+        placement.width_cpp
+        + CROSSING_WEIGHT * max(placement.cuts, default=0)
+        + LENGTH_WEIGHT * placement.wire_length_cpp
     )

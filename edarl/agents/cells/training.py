@@ -1,0 +1,128 @@
+"""Training a policy that places cells: sb3-contrib's MaskablePPO on the cell environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from edarl.agents.arithmetic import device_named
+from edarl.agents.cells.config import CellPpoConfig
+from edarl.agents.cells.policy import CellPolicy, ColumnPolicy, policy_arguments
+from edarl.envs.cell_placement import CellPlacementEnv
+from edarl.errors import ConfigError
+from edarl.layout.netlist import CellNetlist
+from edarl.layout.technology import Technology
+
+__all__ = ["CellTraining", "train_cell_policy"]
+
+_FOREVER = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class CellTraining:
+    """How far a training is.
+
+    Attributes:
+        placements: Complete placements so far.
+        steps: Columns placed so far.
+        reward: Mean reward of the last placements, 0 at best, in columns.
+    """
+
+    placements: int
+    steps: int
+    reward: float
+
+
+class _Watch(BaseCallback):
+    """Counts placements, and ends the training when there have been enough."""
+
+    def __init__(
+        self,
+        placements: int,
+        on_progress: Callable[[CellTraining], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        super().__init__()
+        self.placements = 0
+        self._most = placements
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._rewards: list[float] = []
+        self._reward = 0.0
+
+    def _on_step(self) -> bool:
+        self._reward += float(self.locals["rewards"][0])
+        if self.locals["dones"][0]:
+            self.placements += 1
+            self._rewards = [*self._rewards[-99:], self._reward]
+            self._reward = 0.0
+            if self._on_progress is not None:
+                mean = sum(self._rewards) / len(self._rewards)
+                self._on_progress(CellTraining(self.placements, self.num_timesteps, mean))
+        asked = self._should_stop is not None and self._should_stop()
+        return self.placements < self._most and not asked
+
+
+def train_cell_policy(
+    cells: Sequence[CellNetlist],
+    technology: str | Technology = "asap7",
+    *,
+    placements: int,
+    seed: int = 0,
+    config: CellPpoConfig | None = None,
+    on_progress: Callable[[CellTraining], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> CellPolicy:
+    """Train a policy on some cells until it has made so many placements, or Ctrl-C.
+
+    Args:
+        cells: The netlists to place, drawn evenly.
+        technology: The rules.
+        placements: Placements to make, >= 1.
+        seed: Seeds policy and environment; a training on the CPU can be repeated exactly.
+        config: Settings; None takes the defaults.
+        on_progress: Told after every placement.
+        should_stop: Asked after every column; True ends the training.
+
+    Raises:
+        ConfigError: A setting or a cell is not usable, or the device is missing.
+    """
+    config = config or CellPpoConfig()
+    if placements < 1:
+        raise ConfigError(f"`placements` should be at least 1, actual value: {placements}")
+    if config.rollout_steps % config.batch_size:
+        raise ConfigError(
+            f"`rollout_steps` should be a multiple of `batch_size`, actual values: "
+            f"{config.rollout_steps} and {config.batch_size}"
+        )
+    torch.set_num_threads(config.threads)
+    env = CellPlacementEnv(cells, technology=technology)
+    watch = _Watch(placements, on_progress, should_stop)
+    with torch.random.fork_rng(devices=[]):
+        model = MaskablePPO(
+            ColumnPolicy,
+            DummyVecEnv([lambda: env]),
+            learning_rate=config.learning_rate,
+            n_steps=config.rollout_steps,
+            batch_size=config.batch_size,
+            n_epochs=config.epochs,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            clip_range=config.clip_range,
+            ent_coef=config.entropy_weight,
+            seed=seed,
+            device=device_named(config.device),
+            policy_kwargs=policy_arguments(config),
+        )
+        with suppress(KeyboardInterrupt):
+            model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
+    network: Any = model.policy  # Stable-Baselines3 names the base class
+    network.set_training_mode(False)
+    return CellPolicy(config, network, env.cells, watch.placements, model.num_timesteps, seed)

@@ -1,0 +1,71 @@
+"""Records of many layouts: kept one by one, read again, never mixed up with other settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ortools", reason="needs the extra `layout`")
+pytest.importorskip("klayout.db", reason="needs the extra `layout`")
+pytest.importorskip("gdstk", reason="needs the extra `layout`")
+
+from edarl.errors import ConfigError
+from edarl.layout.netlist import basic_cells
+from edarl.layout.technology import load_technology
+from edarl.runs.cell_bench import bench_cells, read_records
+from edarl.runs.cells import LayoutOptions
+
+ASAP7 = load_technology("asap7")
+CELLS = [basic_cells()[name] for name in ("INV", "NAND2")]
+WAYS = [LayoutOptions(), LayoutOptions(method="random", evaluations=10)]
+
+
+def bench(path: Path | None, ways=WAYS):
+    told: list[str] = []
+    found = list(bench_cells(CELLS, ASAP7, ways, records=path, on_progress=told.append))
+    return found, told
+
+
+def test_every_cell_gets_a_record_per_way_and_is_not_laid_out_twice(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "records.jsonl"
+    first, told = bench(path)
+    assert told == ["INV, exact", "INV, random", "NAND2, exact", "NAND2, random"]
+    assert [(r.cell, r.method, r.width_cpp, r.is_clean) for r in first] == [
+        ("INV", "exact", 3, True),
+        ("INV", "random", 3, True),
+        ("NAND2", "exact", 4, True),
+        ("NAND2", "random", 4, True),
+    ]
+    assert [r.bound_cpp for r in first] == [3, None, 4, None]
+    assert bench(path) == (first, [])
+    assert read_records(path) == first
+
+
+def test_other_settings_are_laid_out_anew(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    bench(path, WAYS[:1])
+    _, told = bench(path, [LayoutOptions(seed=1)])
+    assert told == ["INV, exact", "NAND2, exact"]
+    assert len(read_records(path)) == 4
+
+
+def test_a_torn_last_line_is_forgotten_and_a_damaged_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    bench(path, WAYS[:1])
+    whole = path.read_text()
+    path.write_text(whole[:-20])  # killed while it wrote
+    again, told = bench(path, WAYS[:1])
+    assert told == ["NAND2, exact"]
+    assert [r.width_cpp for r in again] == [3, 4]
+    assert [json.loads(line)["cell"] for line in path.read_text().splitlines()] == ["INV", "NAND2"]
+    path.write_text("{}\n" + whole)
+    with pytest.raises(ConfigError, match=r"line 1 should be a record of a cell, actual: '\{\}"):
+        read_records(path)
+
+
+def test_a_cell_that_cannot_be_routed_is_a_record_with_the_reason() -> None:
+    (record,) = bench_cells([basic_cells()["NAND2"]], ASAP7, [LayoutOptions(route_s=1e-6, tries=1)])
+    assert record.width_cpp is None
+    assert not record.is_clean
+    assert record.failure is not None
+    assert "NAND2 could not be routed" in record.failure
