@@ -83,7 +83,19 @@ LoadFf = Annotated[
     ),
 ]
 Seed = Annotated[int, Field(ge=0, le=_MOST_SEED, description="The one seed.")]
-CircuitKind = Annotated[str, Field(max_length=40, description="Kind of circuit.")]
+CircuitKind = Annotated[
+    Literal[
+        "adder",
+        "subtractor",
+        "incrementer",
+        "decrementer",
+        "comparator",
+        "priority_encoder",
+        "leading_zero_count",
+        "gray_to_binary",
+    ],
+    Field(description="Kind of circuit."),
+]
 CarryIn = Annotated[bool, Field(description="Whether the circuit has a carry-in.")]
 CarryOut = Annotated[
     bool | None, Field(description="Whether it has a carry-out; none: where its kind has one.")
@@ -93,7 +105,12 @@ CarryOut = Annotated[
 class _Request(BaseModel):
     """A request body: frozen, finite, without unknown fields and without guessing at types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+    )
 
 
 class _CircuitRequest(_Request):
@@ -125,6 +142,10 @@ class _CircuitRequest(_Request):
 
 class DesignRequest(_CircuitRequest):
     """The smallest proven netlist that meets a delay, or the best by a weight, or the smallest."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"width": 32, "max_delay_ps": 1100.0}]}
+    )
 
     max_delay_ps: float | None = Field(
         None,
@@ -159,11 +180,19 @@ class DesignRequest(_CircuitRequest):
 class RolloutRequest(_CircuitRequest):
     """What to ask a trained agent for; the settings of `edarl.runs.rollouts.RolloutConfig`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"agent": "adder8-nangate45", "width": 8, "max_delay_ps": 450.0}]
+        }
+    )
+
     agent: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}$", description="A trained agent, by name."
     )
     flow: str = Field(
-        "sized", max_length=80, description="Flow that judges; one costs one call per design."
+        "sized",
+        pattern=r"^[a-z0-9_+-]{1,80}$",
+        description="Flow that judges; one costs one call per design.",
     )
     max_delay_ps: float = Field(gt=0, lt=1e9, description="The delay to meet in picoseconds.")
     mode: Literal["greedy", "sampled", "search"] = Field(
@@ -177,7 +206,7 @@ class RolloutRequest(_CircuitRequest):
     )
     start: str | None = Field(
         None,
-        max_length=200,
+        pattern=r"^[a-z_]{1,40}(:[0-9,]{1,160})?$",
         description="Structure that walks start at; none: the best regular one.",
     )
     seed: Seed = 0
@@ -193,6 +222,8 @@ class RolloutRequest(_CircuitRequest):
 
 class TrainingRequest(_Request):
     """A training or search run with its settings, as ``edarl train`` takes them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"config": {"preset": "cpu8"}}]})
 
     name: str | None = Field(
         None,
@@ -227,8 +258,14 @@ class TrainingRequest(_Request):
 class LayoutRequest(_Request):
     """A layout of one of the standard cells that come with edarl."""
 
-    cell: str = Field(max_length=64, description="A cell that comes with edarl, such as NAND2.")
-    technology: str = Field("asap7", max_length=64, description="A technology, by name.")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cell": "NAND2"}]})
+
+    cell: str = Field(
+        pattern=r"^[A-Za-z0-9_]{1,64}$", description="A cell that comes with edarl, such as NAND2."
+    )
+    technology: str = Field(
+        "asap7", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A technology, by name."
+    )
     method: Literal["exact", "anneal", "random"] = Field(
         "exact", description="exact: the least width, proved; anneal; random."
     )
@@ -247,8 +284,6 @@ class LayoutRequest(_Request):
                 f"cell should be one of {', '.join(cells_at_hand())}, actual value: {self.cell!r}"
             )
         with _as_value_error():
-            if "/" in self.technology or self.technology.endswith(".toml"):
-                raise ConfigError("technology should be a name, not a file")
             load_technology(self.technology).drawn()
         return self
 

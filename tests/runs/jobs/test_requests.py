@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edarl.errors import ConfigError
+from edarl.prefix.circuits import KINDS
 from edarl.runs.jobs import requests
 from edarl.runs.jobs.requests import (
     REQUESTS,
@@ -45,7 +46,7 @@ def test_a_request_survives_the_queue(kind: str) -> None:
         ("design", {"width": "16"}, "width"),
         ("design", {"width": True}, "width"),
         ("design", {"width": 256, "carry_in": True}, "between 2 and 255"),
-        ("design", {"circuit": "multiplier"}, "should be one of adder"),
+        ("design", {"circuit": "multiplier"}, "circuit: Input should be 'adder'"),
         ("design", {"max_delay_ps": math.nan}, "max_delay_ps"),
         ("design", {"max_delay_ps": math.inf}, "max_delay_ps"),
         ("design", {"max_delay_ps": 0}, "max_delay_ps"),
@@ -73,7 +74,7 @@ def test_a_request_survives_the_queue(kind: str) -> None:
         ("training", {"config": {"workers": 200}}, "workers"),
         ("training", {"name": "a/b"}, "name"),
         ("layout", {"cell": "NAND9"}, "should be one of INV"),
-        ("layout", {"technology": "/tmp/a.toml"}, "not a file"),
+        ("layout", {"technology": "/tmp/a.toml"}, "technology"),
         ("layout", {"technology": "nangate45"}, "not drawn"),
         ("layout", {"time_limit_s": 61}, "time_limit_s"),
     ],
@@ -106,6 +107,17 @@ def test_work_is_n_log2_n_per_call() -> None:
 
 def test_a_rollout_request_has_every_setting_of_a_rollout() -> None:
     assert RolloutRequest.model_fields.keys() == {*RolloutConfig.model_fields, "agent"}
+
+
+def test_every_kind_of_circuit_can_be_asked_for() -> None:
+    for kind in KINDS:
+        assert DesignRequest.model_validate({"circuit": kind, "width": 8}).problem().kind == kind
+
+
+def test_the_examples_are_usable() -> None:
+    for kind, request in REQUESTS.items():
+        (example,) = request.model_json_schema()["examples"]
+        assert isinstance(parse_request(kind, example), request)
 
 
 def test_every_field_is_described() -> None:
