@@ -219,8 +219,8 @@ def saving_text(regular: float | None, found: float | None) -> str:
     return f"[{'green' if share > 0 else 'red'}]{share:+.1f} %[/]"
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a text file: a temporary name first, then renamed.
+def write_file(path: Path, text: str | bytes) -> None:
+    """Write a file, text as UTF-8: a temporary name first, then renamed.
 
     Raises:
         ConfigError: It cannot be written.
@@ -228,7 +228,7 @@ def write_file(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
+        temporary.write_bytes(text.encode() if isinstance(text, str) else text)
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -89,7 +89,7 @@ def export(
 
     Structural Verilog, netlist and map file are proven before they are written; when one cannot be
     proven nothing is written. Formats: verilog, flat, netlist, techmap, recipe, reference,
-    testbench, blif, svg, dot, graph. Exit code 1 when the netlist misses --delay.
+    testbench, blif, aiger, svg, dot, graph, core. Exit code 1 when the netlist misses --delay.
     """
     from edarl.runs.export import export_design
 
@@ -112,7 +112,7 @@ def export(
     exported = export_design(designs, formats=formats, target=target)
     folder = output or Path(exported.design.circuit.name)
     for file in exported.files:
-        write_file(folder / file.name, file.text)
+        write_file(folder / file.name, file.data)
     report = {**exported.report(), "folder": str(folder)}
     write_file(folder / "report.json", json.dumps(exported.report(), indent=2) + "\n")
     if as_json:

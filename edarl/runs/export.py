@@ -13,8 +13,10 @@ from typing import Any
 
 import edarl
 from edarl.errors import ConfigError, EdarlError, EquivalenceError
+from edarl.hdl.aiger import generic_aiger
 from edarl.hdl.blif import generic_blif
 from edarl.hdl.drawing import graph_dot, graph_svg
+from edarl.hdl.fusesoc import fusesoc_core
 from edarl.hdl.mapping import map_direct
 from edarl.hdl.reference import behavioural_verilog
 from edarl.hdl.techmap import (
@@ -47,9 +49,11 @@ FORMATS: Mapping[str, str] = {
     "reference": "behavioural Verilog, the reference of proofs",
     "testbench": "self-checking Verilog testbench",
     "blif": "BLIF of truth tables",
+    "aiger": "and-inverter graph, binary AIGER",
     "svg": "drawing of the graph",
     "dot": "the graph for Graphviz",
     "graph": "the graph as JSON, for --graph",
+    "core": "FuseSoC core file",
 }
 """Every format, in the order in which the files are listed."""
 
@@ -67,6 +71,7 @@ class Target:
         delay_ps: The delay to meet in picoseconds; None asks for the smallest netlist.
         flow: A flow, several joined with ``+``, or ``best``.
         known: Netlists of the design, which compete with what the flows give now.
+        liberty: How the scripts call the Liberty file; None takes its path here.
     """
 
     library: CellLibrary
@@ -74,6 +79,7 @@ class Target:
     delay_ps: float | None = None
     flow: str = BEST
     known: Sequence[Request] = ()
+    liberty: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +89,28 @@ class ExportFile:
     Attributes:
         name: Its name in the folder.
         format: A key of `FORMATS`.
-        text: What it holds.
+        content: What it holds.
         proof: What proved these bytes; None for a derived file.
         summary: What it is, in one line.
     """
 
     name: str
     format: str
-    text: str
+    content: str | bytes
     summary: str
     proof: Proof | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The file's exact bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content.encode()
 
     def record(self) -> dict[str, Any]:
         """Give what is known of the file as JSON values."""
         return {
             "file": self.name,
             "format": self.format,
-            "sha256": hashlib.sha256(self.text.encode()).hexdigest(),
+            "sha256": hashlib.sha256(self.data).hexdigest(),
             "proven": self.proof is not None,
             "proof": None if self.proof is None else proof_record(self.proof),
         }
@@ -172,7 +183,11 @@ class Export:
 
 
 def export_design(
-    designs: Sequence[Design], *, formats: Sequence[str] = (), target: Target | None = None
+    designs: Sequence[Design],
+    *,
+    formats: Sequence[str] = (),
+    target: Target | None = None,
+    confirmed: Confirmed | None = None,
 ) -> Export:
     """Make and prove the files of a design; nothing is written yet.
 
@@ -181,6 +196,7 @@ def export_design(
             netlist is taken (the first where there is no target).
         formats: Keys of `FORMATS`; none stands for all that apply.
         target: Where a netlist comes from; None leaves it out.
+        confirmed: The netlist that was confirmed before, of the one design; None makes one.
 
     Raises:
         ConfigError: A format is unknown.
@@ -195,15 +211,14 @@ def export_design(
     wanted = [name for name in FORMATS if name in formats or not formats]
     left_out = _not_applicable(wanted, designs[0].circuit, target)
     wanted = [name for name in wanted if name not in left_out]
-    confirmed: Confirmed | None = None
     design = designs[0]
-    if target is not None and {"netlist", "recipe"} & set(wanted):
+    if confirmed is None and target is not None and {"netlist", "recipe"} & set(wanted):
         confirmed = _best_netlist(designs, target)
         design = confirmed.design
     files = [
         *_structural(design, wanted),
         *_mapped(design, wanted, target, confirmed),
-        *_derived(design, wanted),
+        *_derived(design, wanted, with_netlist=confirmed is not None and "netlist" in wanted),
     ]
     files.sort(key=lambda file: wanted.index(file.format))
     return Export(design, tuple(files), left_out, target, confirmed)
@@ -312,7 +327,7 @@ def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> list[Ex
     def paths(output: str) -> YosysFiles:
         return YosysFiles(
             sources=(f"{name}_reference.v",),
-            liberty=str(target.library.liberty_path),
+            liberty=target.liberty or str(target.library.liberty_path),
             constraint="constraint",
             abc_script=f"{name}.abc",
             output=output,
@@ -348,21 +363,35 @@ def _reference(circuit: Circuit) -> str:
     return behavioural_verilog(circuit, f"{circuit.name}_reference")
 
 
-def _derived(design: Design, wanted: Sequence[str]) -> list[ExportFile]:
+def _derived(design: Design, wanted: Sequence[str], *, with_netlist: bool) -> list[ExportFile]:
     name = design.circuit.name
-    makers: dict[str, tuple[str, Callable[[], str]]] = {
+    makers: dict[str, tuple[str, Callable[[], str | bytes]]] = {
         "reference": (f"{name}_reference.v", lambda: _reference(design.circuit)),
         "testbench": (f"{name}_tb.v", lambda: testbench_verilog(design.circuit)),
         "blif": (f"{name}.blif", lambda: generic_blif(map_direct(design))),
+        "aiger": (f"{name}.aig", lambda: generic_aiger(map_direct(design))),
         "svg": (f"{name}.svg", lambda: graph_svg(design)),
         "dot": (f"{name}.dot", lambda: graph_dot(design)),
         "graph": (f"{name}_graph.json", lambda: design.graph.to_json() + "\n"),
+        "core": (f"{name}.core", lambda: _core(design, with_netlist=with_netlist)),
     }
     return [
         ExportFile(file, key, make(), _summary(key))
         for key, (file, make) in makers.items()
         if key in wanted
     ]
+
+
+def _core(design: Design, *, with_netlist: bool) -> str:
+    name = design.circuit.name
+    return fusesoc_core(
+        design.circuit,
+        name=f"{name}_{design.digest[:8]}",
+        description=f"{design.circuit.entry.summary}, {design.circuit.width} bits, by edarl",
+        rtl=[f"{name}.v"],
+        testbench=[f"{name}_tb.v"],
+        netlist=[f"{name}_netlist.v"] if with_netlist else [],
+    )
 
 
 def _proven(proof: Proof, file: str) -> Proof:
