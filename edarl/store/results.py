@@ -175,6 +175,7 @@ def add_served(connection: Connection, key: str | None = None) -> int:
         "wire_load": known.wire_load,
         "delay_ps": known.delay_ps,
         "area_um2": known.area_um2,
+        "created": known.created,
     }
     missing = (
         select(*columns.values())

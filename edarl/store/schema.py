@@ -42,6 +42,7 @@ __all__ = [
     "stamp",
     "stamps",
     "tables",
+    "workers",
 ]
 
 APPLICATION_ID = 0x65645231
@@ -171,6 +172,7 @@ served = Table(
     Column("wire_load", TEXT, nullable=False),
     Column("delay_ps", REAL, nullable=False),
     Column("area_um2", REAL, nullable=False),
+    Column("created", TEXT, nullable=False),
     Index(
         "served_by_circuit",
         "kind",
@@ -183,6 +185,8 @@ served = Table(
         "wire_load",
         "delay_ps",
         "area_um2",
+        "created",
+        "evaluation",
     ),
     sqlite_strict=True,
 )
@@ -296,6 +300,16 @@ job_events = Table(
     Column("at_s", REAL, nullable=False),
     Column("type", TEXT, nullable=False),
     Column("data", TEXT, nullable=False),  # JSON
+    sqlite_strict=True,
+)
+
+workers = Table(
+    "workers",
+    tables,
+    Column("name", TEXT, primary_key=True),
+    Column("slots", INTEGER, nullable=False),
+    Column("kinds", TEXT, nullable=False),  # words
+    Column("seen_s", REAL, nullable=False),  # seconds since 1970, by the database's clock
     sqlite_strict=True,
 )
 

@@ -34,6 +34,7 @@ def upgrade() -> None:
         Column("wire_load", TEXT, nullable=False),
         Column("delay_ps", REAL, nullable=False),
         Column("area_um2", REAL, nullable=False),
+        Column("created", TEXT, nullable=False),
         sqlite_strict=True,
     )
     op.create_index(
@@ -50,6 +51,8 @@ def upgrade() -> None:
             "wire_load",
             "delay_ps",
             "area_um2",
+            "created",
+            "evaluation",
         ],
     )
     op.create_table(
@@ -154,6 +157,14 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "workers",
+        Column("name", TEXT, primary_key=True),
+        Column("slots", INTEGER, nullable=False),
+        Column("kinds", TEXT, nullable=False),
+        Column("seen_s", REAL, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "api_keys",
         Column("id", TEXT, primary_key=True),
         Column("name", TEXT, nullable=False),
@@ -176,9 +187,9 @@ def upgrade() -> None:
     op.execute(
         """
         INSERT INTO served (evaluation, kind, width, carry_in, carry_out, library, driver,
-                            load_ff, wire_load, delay_ps, area_um2)
+                            load_ff, wire_load, delay_ps, area_um2, created)
         SELECT evaluations.key, kind, width, carry_in, carry_out, library, driver,
-               load_ff, wire_load, delay_ps, area_um2
+               load_ff, wire_load, delay_ps, area_um2, created
         FROM evaluations JOIN designs ON designs.digest = evaluations.design
         WHERE tier = 'confirmed' AND proven = 1 AND failure IS NULL
         """
