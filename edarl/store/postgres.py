@@ -31,6 +31,8 @@ def open_server(url: URL, *, read_only: bool) -> tuple[Engine, int]:
     settings = f"-c lock_timeout={_BUSY_S}s -c timezone=UTC"
     if read_only:
         settings += " -c default_transaction_read_only=on"
+    asked = url.query.get("options", "")
+    settings = " ".join([settings, *([asked] if isinstance(asked, str) else asked)])
     arguments = {"connect_timeout": _CONNECT_S, "application_name": "edarl", "options": settings}
     with translated(place, "open"):
         engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
