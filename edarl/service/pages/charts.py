@@ -24,7 +24,7 @@ _LOG_STEPS = (
     (1.0,),
 )
 _MOST_TICKS = 9
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 54
 """Pixels around the frame: room for ticks and the names of the axes."""
 
 _FOCUS = 3.0

@@ -43,7 +43,6 @@ class JobsView:
     """Everything on the list of jobs."""
 
     jobs: Sequence[JobRow]
-    counts: Sequence[tuple[str, int]]
     filters: Sequence[tuple[str, str]]
     status: str
     next: str | None
@@ -89,7 +88,6 @@ class JobView:
 def jobs_view(
     jobs: Sequence[JobDocument],
     *,
-    counts: Mapping[str, int],
     status: str | None,
     following: str | None,
 ) -> JobsView:
@@ -97,7 +95,6 @@ def jobs_view(
 
     Args:
         jobs: A page of them, newest first.
-        counts: How many there are, by status.
         status: Which are shown; None for all.
         following: Cursor of the next page, or None.
     """
@@ -116,7 +113,6 @@ def jobs_view(
             )
             for job in jobs
         ],
-        counts=[(name, counts[name]) for name in known if counts.get(name)],
         filters=[(name, "/jobs" if name == "all" else f"/jobs?status={name}") for name in known],
         status=status or "all",
         next=f"/jobs?{here}cursor={following}" if following else None,

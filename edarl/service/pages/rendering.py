@@ -89,15 +89,21 @@ def page(
     return HTMLResponse(text, status, headers={**(headers or {}), **_HEADERS})
 
 
-def error_page(request: Request, problem: Mapping[str, Any]) -> Response:  # JSON values
+def error_page(
+    request: Request,
+    problem: Mapping[str, Any],  # JSON values
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """Write a problem as a page.
 
     Args:
         request: The request it answers.
         problem: The document that a program would get.
+        headers: Further headers, such as when to try again.
     """
     told = {"errors": None, "request_id": "", **problem}
-    return page(request, "error.html", status=int(problem["status"]), problem=told)
+    return page(request, "error.html", status=int(problem["status"]), headers=headers, problem=told)
 
 
 def static_file(name: str, request: Request) -> Response | None:
