@@ -33,6 +33,7 @@ from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.runs.confirming import proof_record
+from edarl.store import LibraryRef
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.flows import BEST, flows_named
@@ -66,7 +67,8 @@ class Target:
     """Where a netlist of cells comes from.
 
     Attributes:
-        library: The cell library.
+        library: The cell library; its name alone is enough where the netlist is confirmed already
+            and ``liberty`` is given.
         constraint: Driver and load.
         delay_ps: The delay to meet in picoseconds; None asks for the smallest netlist.
         flow: A flow, several joined with ``+``, or ``best``.
@@ -74,7 +76,7 @@ class Target:
         liberty: How the scripts call the Liberty file; None takes its path here.
     """
 
-    library: CellLibrary
+    library: CellLibrary | LibraryRef
     constraint: Constraint
     delay_ps: float | None = None
     flow: str = BEST
@@ -248,6 +250,10 @@ def _best_netlist(designs: Sequence[Design], target: Target) -> Confirmed:
         for flow in flows_named(target.flow)
     ]
     requests += [request for request in target.known if request.design in designs]
+    if not isinstance(target.library, CellLibrary):
+        raise ConfigError(
+            f"a netlist should be made in a whole library, actual: the name {target.library.name}"
+        )
     reasons: list[EdarlError] = []
     with Confirmer(target.library, target.constraint) as confirmer:
         confirmed = confirmer.confirm_all(
@@ -324,10 +330,18 @@ def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> list[Ex
         f"{name}_reference.v": (_reference(circuit), _summary("reference")),
     }
 
+    liberty = target.liberty
+    if liberty is None:
+        if not isinstance(target.library, CellLibrary):
+            raise ConfigError(
+                f"scripts should know the Liberty file of {target.library.name}; give `liberty`"
+            )
+        liberty = str(target.library.liberty_path)
+
     def paths(output: str) -> YosysFiles:
         return YosysFiles(
             sources=(f"{name}_reference.v",),
-            liberty=target.liberty or str(target.library.liberty_path),
+            liberty=liberty,
             constraint="constraint",
             abc_script=f"{name}.abc",
             output=output,

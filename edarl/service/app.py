@@ -26,6 +26,11 @@ ROUTERS = (
     "edarl.service.routes.health",
     "edarl.service.routes.catalog",
     "edarl.service.routes.keys",
+    "edarl.service.routes.designs",
+    "edarl.service.routes.fronts",
+    "edarl.service.routes.jobs",
+    "edarl.service.routes.cells",
+    "edarl.service.pages.routes",
 )
 """The modules whose ``router`` is included, in this order."""
 

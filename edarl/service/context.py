@@ -6,10 +6,14 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from edarl.service.events import EventHub
+from edarl.service.front_pages import FrontPages
 from edarl.service.keyring import Keyring
 from edarl.service.libraries import Libraries
 from edarl.service.settings import ServiceSettings
+from edarl.service.shelf import Shelf
 from edarl.service.writer import Writer
+from edarl.service.yosys_points import YosysPoints
 from edarl.store import Store
 from edarl.store.jobs import JobQueue
 from edarl.store.known import known_store
@@ -29,6 +33,10 @@ class Service:
         writer: Through it everything is written that requests submit.
         libraries: The cell libraries of this machine.
         keyring: Who may do what.
+        shelf: Designs and their files.
+        fronts: Pages of fronts.
+        yosys: What Yosys makes of plain arithmetic.
+        hub: What happens to jobs, as streams.
         stopping: Set when the service begins to end; open streams close then.
     """
 
@@ -39,6 +47,10 @@ class Service:
     writer: Writer
     libraries: Libraries
     keyring: Keyring
+    shelf: Shelf
+    fronts: FrontPages
+    yosys: YosysPoints
+    hub: EventHub
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
@@ -59,10 +71,25 @@ class Service:
             writer = Writer(queue, most_waiting=settings.max_waiting_writes)
             writer.start()
             stack.pop_all()
-        return cls(settings, store, known, queue, writer, Libraries(), keyring)
+        libraries = Libraries()
+        return cls(
+            settings,
+            store,
+            known,
+            queue,
+            writer,
+            libraries,
+            keyring,
+            Shelf(store, known),
+            FrontPages(),
+            YosysPoints(libraries),
+            EventHub(queue),
+        )
 
     def close(self) -> None:
         """Write what still waits, then close the databases."""
+        self.shelf.close()
+        self.yosys.close()
         self.writer.close()
         self.store.close()
         self.known.close()

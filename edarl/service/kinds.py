@@ -139,6 +139,11 @@ _ROWS = (
         "tell the operator the `request_id`; the log has the rest",
     ),
     ProblemKind(
+        "not-installed", 501, "The server lacks a package for this",
+        "what was asked for needs an optional package that is not installed on the server",
+        "the operator installs the package that the detail names",
+    ),
+    ProblemKind(
         "busy", 503, "The service is busy",
         "more was asked for than it can take at once",
         "wait as long as Retry-After says",

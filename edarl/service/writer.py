@@ -80,8 +80,8 @@ class Writer:
             StoreError: It cannot be written, the quota is used up, or the idempotency key was
                 used for another request.
         """
-        job: JobRecord = await self._wait_for(submission)
-        return job
+        outcome: tuple[JobRecord, bool] = await self._wait_for(submission)
+        return outcome[0]
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """Do other writing in the same line, in its own transaction, and give what it gives.

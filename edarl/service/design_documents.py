@@ -1,0 +1,168 @@
+"""A design as the service describes it: from the rows of the store, without building its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from edarl.errors import StoreError
+from edarl.metrics import Constraint, Point
+from edarl.prefix.circuits import Circuit
+from edarl.prefix.design import P_MODES, Design
+from edarl.prefix.structures import REGULAR, structure
+from edarl.service.files import file_entries
+from edarl.service.schemas import (
+    CircuitDocument,
+    ConstraintDocument,
+    DesignDocument,
+    FileDocument,
+    LibraryName,
+    ProofDocument,
+    RegularDocument,
+)
+from edarl.store import Store
+from edarl.store.figures import figures_of
+from edarl.store.lookup import ServedDesign
+
+__all__ = [
+    "RegularPoint",
+    "design_document",
+    "design_href",
+    "proven",
+    "regular_at",
+    "regular_designs",
+    "regular_figures",
+    "shown_target",
+]
+
+SMALLEST_PS = 1.0e6
+"""A target from here on asks for the smallest netlist."""
+
+RegularPoint = tuple[str, Point]
+"""Name of a classic structure, and what it reaches."""
+
+
+def design_href(design_id: str) -> str:
+    """Give the address of a design."""
+    return f"/v1/designs/{design_id}"
+
+
+def shown_target(target_ps: float) -> float | None:
+    """Give the delay that a sizing aimed at, None where it was to be as small as possible."""
+    return target_ps if 1.0 < target_ps < SMALLEST_PS else None
+
+
+@lru_cache(maxsize=64)
+def regular_designs(circuit: Circuit) -> Mapping[str, str]:
+    """Give the digests of the classic structures' designs, each with the structure's name."""
+    names: dict[str, str] = {}
+    for name in REGULAR:  # at small widths several names share a graph: the first is the plainest
+        graph = structure(name, circuit.leaves)
+        for p_mode in P_MODES:
+            names.setdefault(Design.of(graph, circuit, p_mode).digest, name)
+    return names
+
+
+def regular_figures(
+    store: Store, circuit: Circuit, library_digest: str, constraint: Constraint
+) -> list[RegularPoint]:
+    """Give what the classic structures reach, as far as a store has it, by rising delay.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    names = regular_designs(circuit)
+    found = figures_of(store, names, library_digest, constraint)
+    return [(names[design], point) for design, point in found]
+
+
+def regular_at(regular: Sequence[RegularPoint], delay_ps: float) -> RegularPoint | None:
+    """Give the smallest classic structure that meets a delay, or None."""
+    meeting = [entry for entry in regular if entry[1].meets(delay_ps)]
+    return min(meeting, key=lambda entry: (entry[1].area_um2, entry[1].delay_ps), default=None)
+
+
+def proven(served: ServedDesign, proof: Mapping[str, Any]) -> ProofDocument:  # JSON values
+    """Give the proof of a design's netlist.
+
+    Raises:
+        StoreError: It is no proof of these bytes; the design is not served then.
+    """
+    verdict, sha256 = proof.get("verdict"), proof.get("sha256")
+    if verdict != "proven" or sha256 != served.netlist_sha256:
+        raise StoreError(
+            f"the netlist {served.netlist_sha256} of design {served.id} should have a proof of its "
+            f"own, actual verdict: {verdict!r} of {sha256!r}; restore a copy of the store"
+        )
+    return ProofDocument(
+        verdict="proven",
+        sha256=served.netlist_sha256,
+        circuit=str(proof.get("circuit", served.circuit.name)),
+        library=proof.get("library"),
+        tools={str(name): str(version) for name, version in (proof.get("tools") or {}).items()},
+    )
+
+
+def design_document(
+    served: ServedDesign,
+    proof: Mapping[str, Any],  # JSON values
+    regular: Sequence[RegularPoint],
+) -> DesignDocument:
+    """Describe a design.
+
+    Args:
+        served: What the store has of it.
+        proof: The proof of its netlist.
+        regular: What the classic structures reach, for the comparison; it must never change.
+
+    Raises:
+        StoreError: The proof is none of this netlist.
+    """
+    href = design_href(served.id)
+    best = regular_at(regular, served.delay_ps)
+    return DesignDocument(
+        id=served.id,
+        circuit=CircuitDocument.of(served.circuit),
+        library=LibraryName(name=served.library_name, digest=served.library),
+        constraint=ConstraintDocument.of(served.constraint),
+        area_um2=served.area_um2,
+        delay_ps=served.delay_ps,
+        sta_delay_ps=served.sta_delay_ps,
+        target_ps=shown_target(served.target_ps),
+        flow=served.flow,
+        nodes=served.nodes,
+        depth=served.depth,
+        max_fanout=served.max_fanout,
+        p_mode=served.p_mode,
+        graph_digest=served.design,
+        structure=regular_designs(served.circuit).get(served.design),
+        method=served.method,
+        run=served.run,
+        seed=served.seed,
+        created=served.created,
+        proof=proven(served, proof),
+        regular=None
+        if best is None
+        else RegularDocument(
+            structure=best[0],
+            area_um2=round(best[1].area_um2, 4),
+            delay_ps=round(best[1].delay_ps, 3),
+            flow=best[1].flow,
+            saving=1 - served.area_um2 / best[1].area_um2,
+        ),
+        files=[
+            FileDocument(
+                name=entry.name,
+                format=entry.format,
+                summary=entry.summary,
+                media_type=entry.media_type,
+                proven=entry.proven,
+                sha256=served.netlist_sha256 if entry.group == "stored" else None,
+                href=f"{href}/files/{entry.name}",
+            )
+            for entry in file_entries(served.circuit)
+        ],
+        archive_href=f"{href}/archive",
+        href=href,
+    )
