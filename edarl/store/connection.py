@@ -6,7 +6,7 @@ What only one kind of database needs is in `edarl.store.sqlite` and `edarl.store
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from edarl.store import schema
 __all__ = [
     "Database",
     "add_missing",
-    "check_version",
+    "check_tables",
     "create_tables",
     "insert_or",
     "open_database",
@@ -170,24 +170,31 @@ def _reason(error: Exception) -> str:
     return f"{said}; {advice}" if advice else said
 
 
-def check_version(version: int, place: object, *, read_only: bool) -> None:
+def check_tables(names: Collection[str], version: int, place: object, *, read_only: bool) -> None:
     """Refuse tables that this edarl cannot use.
 
     Raises:
-        StoreError: They are newer, older than the first version, or should have been upgraded.
+        StoreError: They are newer, older than the first version, should have been upgraded, or
+            one of them is missing.
     """
     oldest = 1 if read_only else schema.SCHEMA_VERSION
-    if oldest <= version <= schema.SCHEMA_VERSION:
-        return
-    advice = (
-        "it comes from a newer edarl: upgrade edarl, or give another path"
-        if version > schema.SCHEMA_VERSION
-        else "it is damaged: restore a copy, or give another path"
-    )
-    raise StoreError(
-        f"the store {place} should have schema version {schema.SCHEMA_VERSION}, "
-        f"actual version: {version}; {advice}"
-    )
+    if not oldest <= version <= schema.SCHEMA_VERSION:
+        advice = (
+            "it comes from a newer edarl: upgrade edarl, or give another path"
+            if version > schema.SCHEMA_VERSION
+            else "it is damaged: restore a copy, or give another path"
+        )
+        raise StoreError(
+            f"the store {place} should have schema version {schema.SCHEMA_VERSION}, "
+            f"actual version: {version}; {advice}"
+        )
+    needed = schema.FIRST_TABLES if version == 1 else schema.tables.tables
+    missing = sorted(set(needed) - set(names))
+    if missing:
+        raise StoreError(
+            f"the store {place} lacks the tables {', '.join(missing)}; it is damaged: restore a "
+            "copy, or give another path"
+        )
 
 
 def create_tables(connection: Connection) -> None:

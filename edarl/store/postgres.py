@@ -6,7 +6,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, inspect, select, 
 
 from edarl.errors import StoreError
 from edarl.store import schema
-from edarl.store.connection import check_version, create_tables, translated
+from edarl.store.connection import check_tables, create_tables, translated
 
 __all__ = ["open_server"]
 
@@ -80,11 +80,5 @@ def _check(connection: Connection, place: str, *, read_only: bool) -> int:
             f"the database {place} holds tables, but no store of edarl; it was left alone: give "
             "another database"
         )
-    check_version(version, place, read_only=read_only)
-    missing = sorted(set(schema.tables.tables) - names)
-    if missing:
-        raise StoreError(
-            f"the store {place} lacks the tables {', '.join(missing)}; it is damaged: restore a "
-            "copy, or give another database"
-        )
+    check_tables(names, version, place, read_only=read_only)
     return version

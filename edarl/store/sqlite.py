@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from edarl.errors import StoreError
 from edarl.store import schema
-from edarl.store.connection import check_version, create_tables, translated
+from edarl.store.connection import check_tables, create_tables, translated
 
 __all__ = ["open_file"]
 
@@ -150,17 +150,9 @@ def _check(connection: Connection, path: Path, *, read_only: bool) -> int:
             f"{path} is a database, but no store of edarl; it was left alone: give another path"
         )
     version = _pragma(connection, "user_version")
-    check_version(version, path, read_only=read_only)
-    names = set(
-        connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
-    )
-    needed = schema.FIRST_TABLES if version == 1 else set(schema.tables.tables)
-    missing = sorted(needed - names)
-    if missing:
-        raise StoreError(
-            f"the store {path} lacks the tables {', '.join(missing)}; it is damaged: restore a "
-            "copy, or give another path"
-        )
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    names = connection.exec_driver_sql(query).scalars().all()
+    check_tables(names, version, path, read_only=read_only)
     return version
 
 
