@@ -210,7 +210,7 @@ class JobQueue:
         counted: dict[str, int] = dict.fromkeys(("queued", "running", *FINAL), 0)
         with self.store.snapshot() as connection:
             query = select(_OF.status, func.count()).group_by(_OF.status)
-            counted.update(connection.execute(query).tuples().all())
+            counted.update((row[0], row[1]) for row in connection.execute(query))
         return counted
 
     def cancel(self, job: str, *, owner: Owner = ANY) -> JobRecord:
