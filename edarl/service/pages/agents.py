@@ -9,13 +9,11 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from edarl.service.pages.charts import Plot, line_plot
-from edarl.service.pages.rendering import percent
+from edarl.service.pages.curves import LearningCurve, learning_curve
 from edarl.service.schemas import AgentDetail, AgentDocument
 
 __all__ = ["AgentRow", "AgentView", "agent_row", "agent_view", "card_html"]
 
-_CURVE_SIZE = (820, 260)
 _KINDS = {
     "dqn": "double DQN",
     "policy": "policy",
@@ -47,16 +45,12 @@ class AgentView:
     Attributes:
         row: What the list has of it.
         card: Its model card as HTML.
-        curves: The learning curve, a plot for each figure; none where the run is not known.
-        curve_head: Heads of the table beside it, with units.
-        curve_rows: Its rows.
+        curve: Its learning curve, or None where the run is not known.
     """
 
     row: AgentRow
     card: Markup
-    curves: Sequence[Plot]
-    curve_head: Sequence[str]
-    curve_rows: Sequence[Sequence[str]]
+    curve: LearningCurve | None
 
 
 def agent_row(agent: AgentDocument) -> AgentRow:
@@ -65,16 +59,16 @@ def agent_row(agent: AgentDocument) -> AgentRow:
     trained = "several circuits" if circuit is None else f"{circuit.width}-bit {circuit.kind}"
     rows = [
         ("Trained on", trained),
-        ("Evaluator calls", str(agent.calls)),
+        ("Evaluation calls", str(agent.calls)),
         ("Environment steps", str(agent.steps) if agent.steps else ""),
         ("Seed", str(agent.seed)),
         ("Weights", f"{agent.size_bytes / 1000:.0f} kB"),
         ("Library digest", (agent.library_digest or "")[:12]),
-        ("Comes with edarl", "yes" if agent.shipped else "no"),
+        ("Trained", "before edarl was packed" if agent.shipped else (agent.created or "")[:10]),
     ]
     return AgentRow(
         agent.id,
-        agent.id,
+        agent.name,
         _KINDS.get(agent.kind, agent.kind),
         _ABOUT.get(agent.kind, ""),
         [(name, value) for name, value in rows if value],
@@ -84,31 +78,7 @@ def agent_row(agent: AgentDocument) -> AgentRow:
 
 def agent_view(agent: AgentDetail) -> AgentView:
     """Lay out an agent's page."""
-    points = agent.learning_curve
-    savings = [
-        (float(each.calls), 100 * each.best_saving)
-        for each in points
-        if each.best_saving is not None
-    ]
-    volumes = [
-        (float(each.calls), 100 * each.hypervolume)
-        for each in points
-        if each.hypervolume is not None
-    ]
-    return AgentView(
-        row=agent_row(agent),
-        card=card_html(agent.card),
-        curves=[
-            line_plot(name, found, size=_CURVE_SIZE)
-            for name, found in (("Hypervolume [%]", volumes), ("Best saving [%]", savings))
-            if len(found) > 1
-        ],
-        curve_head=("Evaluator calls", "Best saving [%]", "Hypervolume [%]"),
-        curve_rows=[
-            (str(each.calls), _percent(each.best_saving), _percent(each.hypervolume))
-            for each in points
-        ],
-    )
+    return AgentView(agent_row(agent), card_html(agent.card), learning_curve(agent.learning_curve))
 
 
 def card_html(markdown: str) -> Markup:
@@ -125,7 +95,3 @@ def card_html(markdown: str) -> Markup:
 @lru_cache(maxsize=1)
 def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-
-
-def _percent(share: float | None) -> str:
-    return "\N{EN DASH}" if share is None else percent(share)

@@ -191,11 +191,18 @@ def line_plot(name: str, points: Sequence[tuple[float, float]], *, size: tuple[i
 
 
 def _near(marks: Sequence[Mark]) -> list[Mark]:
-    """Choose what the frame is made for: the front as far as it falls, and what lies along it."""
+    """Choose what the frame is made for: the front as far as it falls, and what lies along it.
+
+    What Yosys makes is always among it: that is what a design is wanted instead of.
+    """
     front = [mark for mark in marks if mark.series == "front"] or list(marks)
     slowest = _FOCUS * min(mark.delay_ps for mark in front)
     largest = 1.02 * max(mark.area_um2 for mark in front)
-    return [mark for mark in marks if mark.delay_ps <= slowest and mark.area_um2 <= largest]
+    return [
+        mark
+        for mark in marks
+        if mark.series == "yosys" or (mark.delay_ps <= slowest and mark.area_um2 <= largest)
+    ]
 
 
 def _scale(values: Sequence[float], start: float, end: float) -> Axis:

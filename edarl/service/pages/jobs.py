@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from edarl.service.schemas import JobDocument, iso_time
+from pydantic import ValidationError
+
+from edarl.service.pages.curves import LearningCurve, learning_curve
+from edarl.service.schemas import CurvePoint, JobDocument, iso_time
 from edarl.store.jobs import FINAL, JobEvent, JobStatus
 
 __all__ = ["JobRow", "JobView", "JobsView", "job_view", "jobs_view"]
@@ -23,6 +27,7 @@ _WORDS = {
     "area_um2": "area [µm²]",
 }
 _MOST_VALUES = 24
+_FOLLOWED = ("calls", "front", "hypervolume", "best_saving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class JobView:
     outcome: Outcome | None
     progress_text: str
     fraction: float | None
+    curve: LearningCurve | None
     events: Sequence[EventRow]
     request: Sequence[tuple[str, str]]
     course: Sequence[tuple[str, str]]
@@ -139,8 +145,9 @@ def job_view(job: JobDocument, events: Sequence[JobEvent]) -> JobView:
         outcome=None if is_live else _outcome(job),
         progress_text=said(progress),
         fraction=_fraction(progress),
+        curve=learning_curve([point for event in events if (point := _curve_point(event))]),
         events=[
-            EventRow(event.seq, iso_time(event.at_s) or "", event.type, said(event.data))
+            EventRow(event.seq, iso_time(event.at_s) or "", event.type, told(event))
             for event in events
         ],
         request=_listed(job.request),
@@ -185,13 +192,29 @@ def said(data: Mapping[str, Any]) -> str:
     for name in ("text", "message", "detail"):
         if isinstance(data.get(name), str):
             return str(data[name])
-    rest = dict(data)
+    rest = {name: value for name, value in data.items() if name != "scalars"}
     parts = []
     if "done" in rest and "total" in rest:
         stage = f"{rest.pop('stage')}: " if rest.get("stage") else ""
         parts.append(f"{stage}{_shown(rest.pop('done'))} of {_shown(rest.pop('total'))}")
     parts += [f"{name.lower()} {value}" for name, value in _listed(rest)]
     return ", ".join(parts)
+
+
+def told(event: JobEvent) -> str:
+    """Write an event on one line; of a training's many figures those that people follow."""
+    if event.type == "metrics":
+        return said({name: event.data.get(name) for name in _FOLLOWED})
+    return said(event.data)
+
+
+def _curve_point(event: JobEvent) -> CurvePoint | None:
+    if event.type != "metrics" or not isinstance(event.data.get("calls"), int):
+        return None
+    figures = {name: event.data.get(name) for name in ("calls", "hypervolume", "best_saving")}
+    with suppress(ValidationError):
+        return CurvePoint.model_validate(figures)
+    return None
 
 
 def _listed(data: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -202,6 +225,7 @@ def _listed(data: Mapping[str, Any]) -> list[tuple[str, str]]:
             flat |= {f"{name} {inner}": each for inner, each in value.items()}
         else:
             flat[name] = value
+    flat = {name: value for name, value in flat.items() if not isinstance(value, Mapping)}
     words = [
         (_WORDS.get(name, name.replace("_", " ")).capitalize(), _shown(value))
         for name, value in flat.items()

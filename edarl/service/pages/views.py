@@ -326,5 +326,9 @@ def _conditions(front: FrontDocument) -> str:
 
 
 def _note(front: FrontDocument | None) -> str:
-    notes = [] if front is None else [f"{note}." for note in front.baselines.notes.values()]
+    notes = (
+        []
+        if front is None
+        else [f"{note[:1].upper()}{note[1:]}." for note in front.baselines.notes.values()]
+    )
     return " ".join(["No other known design is better in both area and delay.", *notes])

@@ -171,9 +171,7 @@
   // Follows a job's events until it ends. `on` gets (type, data); gives a way to stop.
   function follow(id, on) {
     const source = new EventSource(`/v1/jobs/${id}/events`);
-    const types = ["status", "progress", "log", "message", "event", "queued", "claimed", "started",
-      "running", "released", "requeued", "finished", "cancelled", "result", "end", "stage",
-      "metric", "checkpoint"];
+    const types = ["status", "progress", "log", "metrics", "message", "end"];
     const heard = (event) => {
       let data = {};
       try { data = JSON.parse(event.data); } catch { data = { text: event.data }; }
@@ -262,22 +260,51 @@
       if (type === "progress") progress(bar, line, data.progress || data);
       if (seq && seen.has(seq)) return;
       seen.add(seq);
+      if (type === "metrics") redraw().catch(() => {});
       if (type === "progress" || !log) return;
       const item = make("li");
-      const when = make("time", new Date().toISOString().slice(11, 19));
-      item.append(when, make("span", type, "kind"), make("span", words(data), "what"));
+      const when = make("time", (data.at || new Date().toISOString()).slice(11, 19));
+      item.append(when, make("span", type, "kind"), make("span", words(told(type, data)), "what"));
       log.append(item);
-      item.scrollIntoView({ block: "nearest" });
+      const box = log.parentElement;
+      box.scrollTop = box.scrollHeight;
+      one(".log-empty", section)?.remove();
     });
+
+    // The server draws the learning curve; while there is news it is asked for the drawing again.
+    let drawn = 0;
+    async function redraw() {
+      if (Date.now() - drawn < 3000) return;
+      drawn = Date.now();
+      const fresh = one("[data-curve]", await fetched(window.location.href));
+      const old = one("[data-curve]", section);
+      if (!fresh || !old) return;
+      const open = one("details", old)?.open;
+      old.replaceWith(document.adoptNode(fresh));
+      if (open && one("[data-curve] details", section)) {
+        one("[data-curve] details", section).open = true;
+      }
+    }
+  }
+
+  const FOLLOWED = ["calls", "front", "hypervolume", "best_saving"];
+
+  function told(type, data) {
+    if (type !== "metrics") return data;
+    return Object.fromEntries(FOLLOWED.map((name) => [name, data[name] ?? null]));
+  }
+
+  async function fetched(address) {
+    const response = await fetch(address, { headers: { Accept: "text/html" } });
+    if (!response.ok) throw new Error(response.statusText);
+    return new DOMParser().parseFromString(await response.text(), "text/html");
   }
 
   // The list of jobs: the server writes it again, and its rows replace ours.
   function jobs(table) {
     const refresh = async () => {
       if (document.hidden) return;
-      const response = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-      if (!response.ok) return;
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const page = await fetched(window.location.href);
       const rows = one("[data-jobs] tbody", page);
       const focused = document.activeElement.closest?.("tr")?.id;
       if (rows) one("tbody", table).replaceWith(document.adoptNode(rows));
