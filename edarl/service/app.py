@@ -29,6 +29,8 @@ ROUTERS = (
     "edarl.service.routes.designs",
     "edarl.service.routes.fronts",
     "edarl.service.routes.jobs",
+    "edarl.service.routes.training",
+    "edarl.service.routes.agents",
     "edarl.service.routes.cells",
     "edarl.service.pages.routes",
 )

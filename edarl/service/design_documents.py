@@ -13,13 +13,13 @@ from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
 from edarl.service.files import file_entries
 from edarl.service.schemas import (
-    CircuitDocument,
-    ConstraintDocument,
+    CircuitRef,
     DesignDocument,
     FileDocument,
     LibraryName,
     ProofDocument,
     RegularDocument,
+    TimingConstraint,
 )
 from edarl.store import Store
 from edarl.store.figures import figures_of
@@ -123,9 +123,9 @@ def design_document(
     best = regular_at(regular, served.delay_ps)
     return DesignDocument(
         id=served.id,
-        circuit=CircuitDocument.of(served.circuit),
+        circuit=CircuitRef.of(served.circuit),
         library=LibraryName(name=served.library_name, digest=served.library),
-        constraint=ConstraintDocument.of(served.constraint),
+        constraint=TimingConstraint.of(served.constraint),
         area_um2=served.area_um2,
         delay_ps=served.delay_ps,
         sta_delay_ps=served.sta_delay_ps,

@@ -25,11 +25,11 @@ from edarl.service.libraries import LibraryEntry
 from edarl.service.schemas import (
     BaselinePoint,
     Baselines,
-    CircuitDocument,
-    ConstraintDocument,
+    CircuitRef,
     FrontDocument,
     FrontPoint,
     LibraryName,
+    TimingConstraint,
 )
 from edarl.store.lookup import ServedDesign, served_front
 
@@ -166,9 +166,9 @@ def front_document(service: Service, query: FrontQuery) -> FrontDocument:
     rest = [each for each in front if each.delay_ps > after]
     page = rest[: query.limit]
     return FrontDocument(
-        circuit=CircuitDocument.of(circuit),
+        circuit=CircuitRef.of(circuit),
         library=LibraryName(name=setting.library.name, digest=setting.library.digest),
-        constraint=ConstraintDocument.of(setting.constraint),
+        constraint=TimingConstraint.of(setting.constraint),
         store_version=version,
         items=[_point(each, regular) for each in page],
         next=repr(page[-1].delay_ps) if len(rest) > len(page) else None,

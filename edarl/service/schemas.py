@@ -21,8 +21,7 @@ __all__ = [
     "AgentDocument",
     "BaselinePoint",
     "Baselines",
-    "CircuitDocument",
-    "ConstraintDocument",
+    "CircuitRef",
     "CurvePoint",
     "DesignAnswer",
     "DesignDocument",
@@ -35,6 +34,7 @@ __all__ = [
     "Page",
     "ProofDocument",
     "RegularDocument",
+    "TimingConstraint",
     "iso_time",
     "job_document",
 ]
@@ -59,7 +59,7 @@ class Page(_Document, Generic[Item]):
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 
-class CircuitDocument(_Document):
+class CircuitRef(_Document):
     """A circuit."""
 
     kind: str = Field(description="Such as adder.", examples=["adder"])
@@ -69,7 +69,7 @@ class CircuitDocument(_Document):
     name: str = Field(description="Name of its module.", examples=["adder_32"])
 
     @classmethod
-    def of(cls, circuit: Circuit) -> CircuitDocument:
+    def of(cls, circuit: Circuit) -> CircuitRef:
         """Describe a circuit."""
         return cls(
             kind=circuit.kind,
@@ -87,7 +87,7 @@ class LibraryName(_Document):
     digest: str = Field(description="sha256 of its cleaned Liberty text.")
 
 
-class ConstraintDocument(_Document):
+class TimingConstraint(_Document):
     """What surrounds the circuit while it is timed."""
 
     driver_cell: str = Field(description="The cell that drives every input.")
@@ -95,7 +95,7 @@ class ConstraintDocument(_Document):
     wire_load: str = Field(description="The wire load model, or none.")
 
     @classmethod
-    def of(cls, constraint: Constraint) -> ConstraintDocument:
+    def of(cls, constraint: Constraint) -> TimingConstraint:
         """Describe a constraint."""
         return cls(
             driver_cell=constraint.driver_cell,
@@ -143,9 +143,9 @@ class DesignDocument(_Document):
     """A confirmed and proven design: what it is, what it reaches, its files. It never changes."""
 
     id: str = Field(description="Its name: 32 hex digits.")
-    circuit: CircuitDocument
+    circuit: CircuitRef
     library: LibraryName
-    constraint: ConstraintDocument
+    constraint: TimingConstraint
     timing: Timing = "pre-layout"
     area_um2: float = Field(description="Sum of the cell areas in square micrometres.")
     delay_ps: float = Field(description="Latest output arrival by ABC, in picoseconds.")
@@ -219,9 +219,9 @@ class FrontPoint(_Document):
 class FrontDocument(_Document):
     """A page of the front of a circuit on a library, by rising delay, with baselines."""
 
-    circuit: CircuitDocument
+    circuit: CircuitRef
     library: LibraryName
-    constraint: ConstraintDocument
+    constraint: TimingConstraint
     timing: Timing = "pre-layout"
     store_version: int = Field(description="Of the service's own store; grows as designs are found")
     items: list[FrontPoint]
@@ -289,11 +289,13 @@ class AgentDocument(_Document):
     """A trained agent."""
 
     id: str = Field(examples=["adder16-sky130"])
+    name: str = Field(description="What people call it.", examples=["adder16-sky130"])
     kind: Literal["dqn", "policy", "value"] = Field(
         description="dqn and policy walk; value foretells costs, and searches alone."
     )
     shipped: bool = Field(description="Whether it comes with edarl.")
-    circuit: CircuitDocument | None = Field(description="Trained on; null: several, or unknown.")
+    created: str | None = Field(description="When it was trained, ISO 8601; null if it is shipped.")
+    circuit: CircuitRef | None = Field(description="Trained on; null: several, or unknown.")
     library_digest: str | None
     calls: int = Field(description="Evaluation calls of its training.")
     steps: int = Field(description="Environment steps of its training.")

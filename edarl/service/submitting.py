@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Response
 
 from edarl.service.schemas import JobAccepted, job_document
 from edarl.store.jobs import JobRecord
 
-__all__ = ["IdempotencyKey", "accepted"]
+__all__ = ["ACCEPTED", "IdempotencyKey", "accepted"]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -22,13 +22,29 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+ACCEPTED: dict[int | str, dict[str, Any]] = {  # JSON of an OpenAPI document
+    202: {
+        "description": "It is on disk and will be done.",
+        "model": JobAccepted,
+        "headers": {
+            "Location": {"description": "Of the job.", "schema": {"type": "string"}},
+            "Retry-After": {
+                "description": "Seconds until it is worth looking.",
+                "schema": {"type": "integer"},
+            },
+        },
+    }
+}
+
 _POLL_S = {"design": 2, "rollout": 5, "training": 10, "layout": 2}
 
 
-def accepted(job: JobRecord, response: Response) -> JobAccepted:
+def accepted(job: JobRecord) -> Response:
     """Answer 202 with a job: where it is, and when it is worth looking again."""
-    response.status_code = 202
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    response.headers["Retry-After"] = str(_POLL_S[job.kind])
-    response.headers["Cache-Control"] = "no-store"
-    return JobAccepted(job=job_document(job))
+    headers = {
+        "Location": f"/v1/jobs/{job.id}",
+        "Retry-After": str(_POLL_S[job.kind]),
+        "Cache-Control": "no-store",
+    }
+    body = JobAccepted(job=job_document(job)).model_dump_json()
+    return Response(body, 202, headers, "application/json")

@@ -33,6 +33,7 @@ __all__ = [
     "JobRequest",
     "LayoutRequest",
     "RolloutRequest",
+    "RolloutSettings",
     "TrainingRequest",
     "cells_at_hand",
     "parse_request",
@@ -177,18 +178,11 @@ class DesignRequest(_CircuitRequest):
         return self
 
 
-class RolloutRequest(_CircuitRequest):
+class RolloutSettings(_CircuitRequest):
     """What to ask a trained agent for; the settings of `edarl.runs.rollouts.RolloutConfig`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"agent": "adder8-nangate45", "width": 8, "max_delay_ps": 450.0}]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"width": 8, "max_delay_ps": 450.0}]})
 
-    agent: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}$", description="A trained agent, by name."
-    )
     flow: str = Field(
         "sized",
         pattern=r"^[a-z0-9_+-]{1,80}$",
@@ -212,12 +206,26 @@ class RolloutRequest(_CircuitRequest):
     seed: Seed = 0
 
     @model_validator(mode="after")
-    def _check_names(self) -> RolloutRequest:
+    def _check_names(self) -> RolloutSettings:
         with _as_value_error():
             flows_named(self.flow)
             if self.start is not None:
                 structure(self.start, self.problem().leaves)
         return self
+
+
+class RolloutRequest(RolloutSettings):
+    """What to ask which trained agent for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"agent": "adder8-nangate45", "width": 8, "max_delay_ps": 450.0}]
+        }
+    )
+
+    agent: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}$", description="A trained agent, by name."
+    )
 
 
 class TrainingRequest(_Request):

@@ -10,7 +10,7 @@ from edarl.runs.jobs.requests import LayoutRequest
 from edarl.service.deps import Designer, ServiceDep, submit
 from edarl.service.problems import ProblemError, problems
 from edarl.service.schemas import JobAccepted
-from edarl.service.submitting import IdempotencyKey, accepted
+from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
 __all__ = ["router"]
 
@@ -23,16 +23,16 @@ _NEEDED = ("gdstk", "klayout", "ortools")
     "/layouts",
     status_code=202,
     summary="Lay out a standard cell",
-    responses=problems(501),
+    response_model=JobAccepted,
+    responses={**ACCEPTED, **problems(501)},
 )
 async def lay_out_cell(
     wanted: LayoutRequest,
     service: ServiceDep,
     caller: Designer,
     request: Request,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> JobAccepted:
+) -> Response:
     """Place, route, draw and check one of the cells that come with edarl, as a job."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -42,4 +42,4 @@ async def lay_out_cell(
             "operator installs it with: pip install 'edarl[layout]'",
         )
     job = await submit(service, caller, request, "layout", wanted, idempotency_key=idempotency_key)
-    return accepted(job, response)
+    return accepted(job)

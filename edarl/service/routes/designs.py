@@ -14,9 +14,9 @@ from edarl.service.conditional import FOREVER, NOT_MODIFIED, answer
 from edarl.service.context import Service
 from edarl.service.deps import Designer, Reader, ServiceDep, submit
 from edarl.service.problems import problems
-from edarl.service.schemas import DesignAnswer, DesignDocument, JobAccepted
+from edarl.service.schemas import DesignAnswer, DesignDocument
 from edarl.service.shelf import ARCHIVE, Ready
-from edarl.service.submitting import IdempotencyKey, accepted
+from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
 __all__ = ["router"]
 
@@ -39,7 +39,7 @@ _ETAG = {
     response_model=DesignAnswer,
     responses={
         200: {"description": "The best that is known, good enough an answer.", "headers": _ETAG},
-        202: {"description": "A job searches for it.", "model": JobAccepted},
+        **ACCEPTED,
     },
 )
 async def request_design(
@@ -47,9 +47,8 @@ async def request_design(
     service: ServiceDep,
     caller: Designer,
     request: Request,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> Any:  # DesignAnswer as bytes, or JobAccepted
+) -> Response:
     """Answer at once where the store has a design that meets the delay and was searched enough.
 
     Otherwise a job searches, with trained agents and searchers; it ends `done` with the best
@@ -62,7 +61,7 @@ async def request_design(
         ready = Ready.of(known.design.id, known.model_dump_json().encode(), "application/json")
         return answer(ready, None, "no-store")
     job = await submit(service, caller, request, "design", wanted, idempotency_key=idempotency_key)
-    return accepted(job, response)
+    return accepted(job)
 
 
 @router.get(
