@@ -8,11 +8,12 @@ of netlists and files, by their digests.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, literal_column, or_, select
+from sqlalchemy import select
 
 from edarl.errors import ConfigError, EdarlError, StoreError
 from edarl.metrics import TOLERANCE, Constraint
@@ -41,40 +42,58 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 _NO_WEIGHT = -1.0
 _LARGEST_PAGE = 1000
-_CIRCUIT = ("kind", "width", "carry_in", "carry_out")
 
-_RESULT = schema.evaluations.c
-_DESIGN = schema.designs.c
-_SERVED = schema.served.c
-
-_COLUMNS = (
-    _RESULT.key,
-    _RESULT.design,
-    _RESULT.library,
-    _RESULT.driver,
-    _RESULT.load_ff,
-    _RESULT.wire_load,
-    _RESULT.flow,
-    _RESULT.target_ps,
-    _RESULT.delay_ps,
-    _RESULT.area_um2,
-    _RESULT.sta_delay_ps,
-    _RESULT.netlist,
-    _RESULT.run,
-    _RESULT.created,
-    _DESIGN.kind,
-    _DESIGN.width,
-    _DESIGN.carry_in,
-    _DESIGN.carry_out,
-    _DESIGN.or_bits,
-    _DESIGN.nodes,
-    _DESIGN.depth,
-    _DESIGN.max_fanout,
-    schema.libraries.c.name.label("library_name"),
-    schema.runs.c.method,
-    schema.runs.c.seed,
-    schema.runs.c.config,
-)
+# Written out, as building these from tables takes several times as long as running them.
+_ROW = """
+    SELECT evaluations.key, evaluations.design, designs.kind, designs.width, designs.carry_in,
+        designs.carry_out, evaluations.library, libraries.name, evaluations.driver,
+        evaluations.load_ff, evaluations.wire_load, evaluations.flow, evaluations.target_ps,
+        evaluations.delay_ps, evaluations.area_um2, evaluations.sta_delay_ps, designs.or_bits,
+        designs.nodes, designs.depth, designs.max_fanout, evaluations.netlist, runs.method,
+        evaluations.run, runs.seed, runs.config, evaluations.created
+"""
+_OF = """
+    JOIN designs ON designs.digest = evaluations.design
+    JOIN libraries ON libraries.digest = evaluations.library
+    LEFT JOIN runs ON runs.id = evaluations.run
+"""
+_ONE = f"""{_ROW} FROM evaluations {_OF}
+    WHERE evaluations.key = :key AND evaluations.tier = 'confirmed' AND evaluations.proven = 1
+"""
+# What `served` has in later versions. The empty text keeps SQLite from taking the index of
+# settings: in the known store there are few designs of a circuit, and many of a setting.
+_FIRST_SERVED = """(
+    SELECT evaluations.key AS evaluation, kind, width, carry_in, carry_out,
+        library || '' AS library, driver, load_ff, wire_load, delay_ps, area_um2,
+        evaluations.created AS created
+    FROM designs JOIN evaluations ON evaluations.design = designs.digest
+    WHERE tier = 'confirmed' AND proven = 1
+)"""
+_ASKED = """
+    kind = :kind AND width = :width AND carry_in = :carry_in AND carry_out = :carry_out
+    AND library = :library AND driver = :driver AND load_ff = :load_ff AND wire_load = :wire_load
+"""
+_FRONT = f"""
+    WITH ranked AS (
+        SELECT evaluation, delay_ps, area_um2, min(area_um2) OVER (
+            ORDER BY delay_ps, area_um2, created, evaluation
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS least
+        FROM served_here AS here WHERE {_ASKED}
+    )
+    {_ROW} FROM ranked JOIN evaluations ON evaluations.key = ranked.evaluation {_OF}
+    WHERE (ranked.least IS NULL OR ranked.area_um2 < ranked.least) AND ranked.delay_ps > :after
+    ORDER BY ranked.delay_ps LIMIT :number
+"""
+_FIRST_BY = f"""
+    {_ROW} FROM evaluations {_OF} WHERE evaluations.key = (
+        SELECT evaluation FROM served_here AS here
+        WHERE {_ASKED} AND delay_ps <= :max_delay_ps
+        ORDER BY in_order, created, evaluation LIMIT 1
+    )
+"""
+_SMALLEST = _FIRST_BY.replace("in_order", "area_um2, delay_ps")
+_FASTEST = _FIRST_BY.replace("in_order", "delay_ps, area_um2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +165,7 @@ class ServedDesign:
 
 def served_design(store: OpenStore, id: str) -> ServedDesign | None:  # noqa: A002  # its field
     """Give the design with an id, or None when there is no proven one."""
-    query = _rows().where(_RESULT.key == id, _RESULT.tier == "confirmed", _RESULT.proven == 1)
-    return _first(store, query)
+    return _first(store, _ONE, {"key": id})
 
 
 def served_front(
@@ -180,24 +198,13 @@ def served_front(
     """
     if not 1 <= limit <= _LARGEST_PAGE:
         raise ConfigError(f"`limit` should be between 1 and {_LARGEST_PAGE}, actual value: {limit}")
-    having = _of_circuit(store, circuit, library_digest, constraint).subquery()
-    order = (having.c.delay_ps, having.c.area_um2, having.c.created, having.c.key)
-    least = func.min(having.c.area_um2).over(order_by=order, rows=(None, -1))
-    ranked = select(having.c.key, having.c.delay_ps, having.c.area_um2, least.label("least"))
-    ranks = ranked.subquery()
-    query = (
-        _rows()
-        .join(ranks, ranks.c.key == _RESULT.key)
-        .where(or_(ranks.c.least.is_(None), ranks.c.area_um2 < ranks.c.least))
-        .order_by(ranks.c.delay_ps)
-        .limit(limit + 1)
-    )
-    if after is not None:
-        query = query.where(ranks.c.delay_ps > _cursor(after))
-    with store.snapshot() as connection:
-        rows = connection.execute(query).mappings().all()
-    page = [_served(row) for row in rows[:limit]]
-    return page, repr(page[-1].delay_ps) if len(rows) > limit else None
+    named = {
+        **_asked(circuit, library_digest, constraint),
+        "after": 0.0 if after is None else _cursor(after),
+        "number": limit + 1,
+    }
+    page = [_served(row) for row in store.rows(_here(store, _FRONT), named)]
+    return page[:limit], repr(page[limit - 1].delay_ps) if len(page) > limit else None
 
 
 def smallest_meeting(
@@ -216,24 +223,17 @@ def smallest_meeting(
         constraint: Driver, load and wire load.
         max_delay_ps: The delay in picoseconds, with the usual tolerance of 0.2 %; None is no limit.
     """
-    having = _of_circuit(store, circuit, library_digest, constraint).subquery()
-    query = select(having.c.key).order_by(
-        having.c.area_um2, having.c.delay_ps, having.c.created, having.c.key
-    )
-    if max_delay_ps is not None:
-        query = query.where(having.c.delay_ps <= TOLERANCE * max_delay_ps)
-    return _first(store, _rows().where(_RESULT.key == query.limit(1).scalar_subquery()))
+    most = float("inf") if max_delay_ps is None else TOLERANCE * max_delay_ps
+    named = {**_asked(circuit, library_digest, constraint), "max_delay_ps": most}
+    return _first(store, _here(store, _SMALLEST), named)
 
 
 def fastest(
     store: OpenStore, circuit: Circuit, library_digest: str, constraint: Constraint
 ) -> ServedDesign | None:
     """Give the fastest design of a circuit, of equally fast ones the smallest, or None."""
-    having = _of_circuit(store, circuit, library_digest, constraint).subquery()
-    query = select(having.c.key).order_by(
-        having.c.delay_ps, having.c.area_um2, having.c.created, having.c.key
-    )
-    return _first(store, _rows().where(_RESULT.key == query.limit(1).scalar_subquery()))
+    named = {**_asked(circuit, library_digest, constraint), "max_delay_ps": float("inf")}
+    return _first(store, _here(store, _FASTEST), named)
 
 
 def note_searched(
@@ -297,54 +297,26 @@ def searched_effort(
     return next((effort for effort in EFFORTS if effort == found), None)
 
 
-def _rows() -> Select[Any]:  # many columns
-    return (
-        select(*_COLUMNS)
-        .select_from(schema.evaluations)
-        .join(schema.designs)
-        .join(schema.libraries)
-        .join(schema.runs, isouter=True)
-    )
+def _first(store: OpenStore, query: str, named: Mapping[str, object]) -> ServedDesign | None:
+    rows = store.rows(query, named)
+    return _served(rows[0]) if rows else None
 
 
-def _first(store: OpenStore, query: Select[Any]) -> ServedDesign | None:  # many columns
-    with store.snapshot() as connection:
-        row = connection.execute(query).mappings().first()
-    return None if row is None else _served(row)
+def _here(store: OpenStore, query: str) -> str:
+    return query.replace("served_here", "served" if store.schema_version > 1 else _FIRST_SERVED)
 
 
-def _of_circuit(
-    store: OpenStore, circuit: Circuit, library_digest: str, constraint: Constraint
-) -> Select[Any]:  # key, delay_ps, area_um2, created
-    if store.schema_version >= 2:
-        named: Mapping[str, ColumnElement[Any]] = {**_SERVED}
-        columns = (_SERVED.evaluation.label("key"), *_figures(named))
-        query = select(*columns)
-        library: ColumnElement[Any] = _SERVED.library
-    else:
-        named = {**_RESULT, **{name: _DESIGN[name] for name in _CIRCUIT}}
-        query = (
-            select(_RESULT.key, *_figures(named))
-            .join_from(schema.evaluations, schema.designs)
-            .where(_RESULT.tier == "confirmed", _RESULT.proven == 1)
-        )
-        # The plus keeps SQLite from the index of settings: there are few designs of a circuit in
-        # the known store, and many of a setting.
-        library = literal_column("+evaluations.library")
-    return query.where(
-        named["kind"] == circuit.kind,
-        named["width"] == circuit.width,
-        named["carry_in"] == int(circuit.carry_in),
-        named["carry_out"] == int(bool(circuit.carry_out)),
-        library == library_digest,
-        named["driver"] == constraint.driver_cell,
-        named["load_ff"] == float(constraint.load_ff),
-        named["wire_load"] == constraint.wire_load,
-    )
-
-
-def _figures(named: Mapping[str, ColumnElement[Any]]) -> tuple[ColumnElement[Any], ...]:
-    return named["delay_ps"], named["area_um2"], named["created"]
+def _asked(circuit: Circuit, library: str, constraint: Constraint) -> dict[str, object]:
+    return {
+        "kind": circuit.kind,
+        "width": circuit.width,
+        "carry_in": int(circuit.carry_in),
+        "carry_out": int(bool(circuit.carry_out)),
+        "library": library,
+        "driver": constraint.driver_cell,
+        "load_ff": float(constraint.load_ff),
+        "wire_load": constraint.wire_load,
+    }
 
 
 def _aim(
@@ -355,14 +327,7 @@ def _aim(
     weight: float | None,
 ) -> dict[str, object]:
     return {
-        "kind": circuit.kind,
-        "width": circuit.width,
-        "carry_in": int(circuit.carry_in),
-        "carry_out": int(bool(circuit.carry_out)),
-        "library": library_digest,
-        "driver": constraint.driver_cell,
-        "load_ff": float(constraint.load_ff),
-        "wire_load": constraint.wire_load,
+        **_asked(circuit, library_digest, constraint),
         "max_delay_ps": float("inf") if max_delay_ps is None else float(max_delay_ps),
         "weight": _NO_WEIGHT if weight is None else float(weight),
     }
@@ -377,41 +342,51 @@ def _cursor(text: str) -> float:
         ) from error
 
 
-def _served(row: RowMapping) -> ServedDesign:
+def _served(row: Sequence[Any]) -> ServedDesign:  # any SQL type
+    key, design, kind, width, carry_in, carry_out, *rest = row
+    library, library_name, driver, load_ff, wire_load, flow, target_ps, *rest = rest
+    delay_ps, area_um2, sta_delay_ps, or_bits, nodes, depth, max_fanout, *rest = rest
+    netlist, method, run, seed, config, created = rest
     try:
-        circuit = Circuit(row["kind"], row["width"], bool(row["carry_in"]), bool(row["carry_out"]))
-        or_bits = int(row["or_bits"], 16)
+        circuit = _circuit(kind, width, carry_in, carry_out)
+        mask = int(or_bits, 16)
     except (EdarlError, ValueError) as error:
         raise StoreError(
-            f"the store holds an unusable design {row['design']!r}: {error}; restore a copy"
+            f"the store holds an unusable design {design!r}: {error}; restore a copy"
         ) from error
     return ServedDesign(
-        id=row["key"],
-        design=row["design"],
+        id=key,
+        design=design,
         circuit=circuit,
-        library=row["library"],
-        library_name=row["library_name"],
-        driver=row["driver"],
-        load_ff=row["load_ff"],
-        wire_load=row["wire_load"],
-        flow=row["flow"],
-        target_ps=row["target_ps"],
-        delay_ps=finite(row["delay_ps"], "delay_ps"),
-        area_um2=finite(row["area_um2"], "area_um2"),
-        sta_delay_ps=row["sta_delay_ps"],
-        or_bits=or_bits,
-        nodes=row["nodes"],
-        depth=row["depth"],
-        max_fanout=row["max_fanout"],
-        netlist_sha256=row["netlist"],
-        method=row["method"],
-        run=row["run"],
-        seed=row["seed"],
-        effort=_effort(row["config"]),
-        created=row["created"],
+        library=library,
+        library_name=library_name,
+        driver=driver,
+        load_ff=load_ff,
+        wire_load=wire_load,
+        flow=flow,
+        target_ps=target_ps,
+        delay_ps=finite(delay_ps, "delay_ps"),
+        area_um2=finite(area_um2, "area_um2"),
+        sta_delay_ps=sta_delay_ps,
+        or_bits=mask,
+        nodes=nodes,
+        depth=depth,
+        max_fanout=max_fanout,
+        netlist_sha256=netlist,
+        method=method,
+        run=run,
+        seed=seed,
+        effort=_effort(config),
+        created=created,
     )
 
 
+@lru_cache(maxsize=512)
+def _circuit(kind: str, width: int, carry_in: int, carry_out: int) -> Circuit:
+    return Circuit(kind, width, bool(carry_in), bool(carry_out))
+
+
+@lru_cache(maxsize=512)
 def _effort(config: str | None) -> str | None:
     try:
         effort = json.loads(config).get("effort") if config else None
