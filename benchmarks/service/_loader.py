@@ -11,8 +11,10 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import time
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +49,8 @@ async def run(
     path: str,
     body: dict[str, Any] | None,
     prefix: str,
-    until_lost: bool = False,
+    patient: bool = False,
+    until: str | None = None,
 ) -> Load:
     """Send requests for a while.
 
@@ -58,40 +61,50 @@ async def run(
         path: What to ask.
         body: Of a POST, in which ``seed`` is made another one each time; None for a GET.
         prefix: What idempotency keys begin with.
-        until_lost: Whether to end when the service is gone, instead of connecting again.
+        patient: Whether every request that was begun is repeated, with its key, until the service
+            has answered it, also after the end.
+        until: A file that ends it when it appears.
     """
     load = Load(began_s=time.perf_counter())
     deadline = load.began_s + seconds
     counter = iter(range(1 << 31))
 
+    def goes_on() -> bool:
+        enough = until is not None and os.path.exists(until)  # noqa: PTH110  # asked very often
+        return time.perf_counter() < deadline and not enough
+
     async def one() -> None:
-        while time.perf_counter() < deadline:
+        number = next(counter)
+        while goes_on() or (patient and number not in answered):
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
-                if until_lost:
-                    return
                 await asyncio.sleep(0.02)
                 continue
             try:
-                while time.perf_counter() < deadline:
-                    await _ask(reader, writer)
+                while goes_on() or (patient and number not in answered):
+                    status = await ask(reader, writer, number)
+                    if status < 500:
+                        answered.add(number)
+                        if goes_on():
+                            number = next(counter)
+                    else:
+                        await asyncio.sleep(0.05)
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 load.statuses["lost"] += 1
-                if until_lost:
-                    return
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
 
-    async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        number = next(counter)
+    answered: set[int] = set()
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> int:
         key = f"{prefix}-{number}"
         if body is None:
             request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
         else:
-            content = json.dumps({**body, "seed": (hash(prefix) + number) % 2**32}).encode()
+            content = json.dumps({**body, "seed": (first_seed + number) % 2**32}).encode()
             head = (
                 f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 f"Idempotency-Key: {key}\r\nContent-Length: {len(content)}\r\n\r\n"
@@ -106,7 +119,9 @@ async def run(
         if body is not None and status in (200, 201, 202):
             document = json.loads(answer)
             load.acknowledged[key] = document.get("job", document).get("id", "")
+        return status
 
+    first_seed = zlib.crc32(prefix.encode())
     await asyncio.gather(*(one() for _ in range(connections)))
     load.ended_s = load.ended_s or time.perf_counter()
     return load
@@ -153,7 +168,8 @@ def main() -> int:
     parser.add_argument("--path", required=True)
     parser.add_argument("--body", type=json.loads, default=None)
     parser.add_argument("--prefix", default="load")
-    parser.add_argument("--until-lost", action="store_true")
+    parser.add_argument("--patient", action="store_true", help="repeat until answered")
+    parser.add_argument("--until", help="end when this file is there")
     parser.add_argument("--acknowledged", action="store_true", help="print every job's id, too")
     given = parser.parse_args()
     load = asyncio.run(
@@ -164,7 +180,8 @@ def main() -> int:
             path=given.path,
             body=given.body,
             prefix=given.prefix,
-            until_lost=given.until_lost,
+            patient=given.patient,
+            until=given.until,
         )
     )
     document = figures(load)
