@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from sqlalchemy import select
+from sqlalchemy import text
 
 from edarl.errors import ConfigError, EdarlError, StoreError
 from edarl.metrics import TOLERANCE, Constraint
@@ -91,6 +91,10 @@ _FIRST_BY = f"""
         WHERE {_ASKED} AND delay_ps <= :max_delay_ps
         ORDER BY in_order, created, evaluation LIMIT 1
     )
+"""
+_SEARCHED = f"""
+    SELECT effort FROM searched
+    WHERE {_ASKED} AND max_delay_ps = :max_delay_ps AND weight = :weight
 """
 _SMALLEST = _FIRST_BY.replace("in_order", "area_um2, delay_ps")
 _FASTEST = _FIRST_BY.replace("in_order", "delay_ps, area_um2")
@@ -260,9 +264,7 @@ def note_searched(
     row = _aim(circuit, library_digest, constraint, max_delay_ps, weight)
     known = schema.searched
     with store.transaction() as connection:
-        there = connection.execute(
-            select(known.c.effort).where(*(known.c[name] == value for name, value in row.items()))
-        ).scalar()
+        there = connection.execute(text(_SEARCHED), row).scalar()
         if there is not None and EFFORTS.index(there) >= EFFORTS.index(effort):
             return
         statement = insert_or(connection, known).values(
@@ -289,12 +291,8 @@ def searched_effort(
     """Give how hard a circuit was searched for exactly this aim, or None; see `note_searched`."""
     if store.schema_version < 2:
         return None
-    row = _aim(circuit, library_digest, constraint, max_delay_ps, weight)
-    known = schema.searched
-    query = select(known.c.effort).where(*(known.c[name] == value for name, value in row.items()))
-    with store.snapshot() as connection:
-        found = connection.execute(query).scalar()
-    return next((effort for effort in EFFORTS if effort == found), None)
+    rows = store.rows(_SEARCHED, _aim(circuit, library_digest, constraint, max_delay_ps, weight))
+    return next((effort for effort in EFFORTS if rows and effort == rows[0][0]), None)
 
 
 def _first(store: OpenStore, query: str, named: Mapping[str, object]) -> ServedDesign | None:
@@ -333,12 +331,12 @@ def _aim(
     }
 
 
-def _cursor(text: str) -> float:
+def _cursor(cursor: str) -> float:
     try:
-        return finite(float(text), "cursor")
+        return finite(float(cursor), "cursor")
     except (ValueError, EdarlError) as error:
         raise ConfigError(
-            f"a cursor should be what the page before gave, actual value: {text[:40]!r}"
+            f"a cursor should be what the page before gave, actual value: {cursor[:40]!r}"
         ) from error
 
 

@@ -63,6 +63,11 @@ class OpenStore:
             raise StoreError(f"the store {self.place} is on a server and has no file")
         return self._path
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file, so that reading a row takes microseconds, and no server."""
+        return self._path is not None
+
     def close(self) -> None:
         """Close the store; closing twice does nothing."""
         with translated(self.place, "close"):
