@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edarl.metrics import TOLERANCE
 from edarl.runs.jobs.requests import DesignRequest
-from edarl.service.design_documents import RegularPoint
-from edarl.service.fronts import Setting, known_to_be_regular, merged_front, setting_of
+from edarl.service.design_documents import RegularFront
+from edarl.service.fronts import Setting, merged_front, regular_of, setting_of
 from edarl.service.schemas import DesignAnswer
 from edarl.store import Store
 from edarl.store.lookup import EFFORTS, Effort, ServedDesign, searched_effort, smallest_meeting
@@ -77,19 +76,19 @@ def _balanced(
     Each is measured by the smallest that the classic structures reach; where nothing is known of
     those there is no such sum.
     """
-    regular = known_to_be_regular(service, setting)
+    regular = regular_of(service, setting)
     front = merged_front(service, setting)
-    if not regular or not front:
+    if not regular.points or not front:
         return None
     best = min(front, key=lambda each: (_weighed(each, regular, weight), each.id))
     named = (setting.circuit, setting.library.digest, setting.constraint)
-    is_known = any(each.id == best.id for each in service.shelf.known_front(*named))
+    is_known = any(each.id == best.id for each in service.shelf.known_front(*named).front)
     return service.known if is_known else service.store, best
 
 
-def _weighed(served: ServedDesign, regular: Sequence[RegularPoint], weight: float) -> float:
-    area = served.area_um2 / min(point.area_um2 for _, point in regular)
-    delay = served.delay_ps / min(point.delay_ps for _, point in regular)
+def _weighed(served: ServedDesign, regular: RegularFront, weight: float) -> float:
+    area = served.area_um2 / regular.points[-1][1].area_um2
+    delay = served.delay_ps / regular.points[0][1].delay_ps
     return weight * area + (1 - weight) * delay
 
 
@@ -99,5 +98,5 @@ def _effort(service: Service, setting: Setting, request: DesignRequest) -> Effor
     searched = searched_effort(
         service.store, *named, max_delay_ps=request.max_delay_ps, weight=request.weight
     )
-    known: Effort = "quick" if service.shelf.known_front(*named) else "lookup"
+    known: Effort = "quick" if service.shelf.known_front(*named).front else "lookup"
     return max(searched or "lookup", known, key=EFFORTS.index)

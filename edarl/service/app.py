@@ -19,6 +19,7 @@ from edarl.service.envelope import Envelope
 from edarl.service.limits import Limits
 from edarl.service.metrics import Metrics
 from edarl.service.settings import ServiceSettings, read_settings
+from edarl.service.shortcut import Shortcut
 
 __all__ = ["ROUTERS", "create_app"]
 
@@ -87,6 +88,7 @@ def create_app(
                 answer_timeout_s=settings.answer_timeout_s,
             ),
             Middleware(Limits, settings=settings),
+            Middleware(Shortcut),
         ],
     )
     app.state.metrics = metrics

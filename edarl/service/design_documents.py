@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from edarl.errors import StoreError
-from edarl.metrics import Constraint, Point
+from edarl.metrics import TOLERANCE, Constraint, Point
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import P_MODES, Design
 from edarl.prefix.structures import REGULAR, structure
@@ -26,13 +28,13 @@ from edarl.store.figures import figures_of
 from edarl.store.lookup import ServedDesign
 
 __all__ = [
+    "RegularFront",
     "RegularPoint",
     "design_document",
     "design_href",
     "proven",
-    "regular_at",
     "regular_designs",
-    "regular_figures",
+    "regular_front",
     "shown_target",
 ]
 
@@ -41,6 +43,35 @@ SMALLEST_PS = 1.0e6
 
 RegularPoint = tuple[str, Point]
 """Name of a classic structure, and what it reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegularFront:
+    """What the classic structures reach together.
+
+    Attributes:
+        points: Those that no other one beats, by rising delay and so by falling area.
+    """
+
+    points: tuple[RegularPoint, ...] = ()
+
+    @classmethod
+    def of(cls, points: Iterable[RegularPoint]) -> RegularFront:
+        """Keep what no other point beats."""
+        kept: list[RegularPoint] = []
+        for entry in sorted(points, key=lambda entry: (entry[1].delay_ps, entry[1].area_um2)):
+            if not kept or entry[1].area_um2 < kept[-1][1].area_um2:
+                kept.append(entry)
+        return cls(tuple(kept))
+
+    def at(self, delay_ps: float) -> RegularPoint | None:
+        """Give the smallest that meets a delay, with the usual tolerance, or None."""
+        meeting = bisect_right(self.points, TOLERANCE * delay_ps, key=_delay_ps)
+        return self.points[meeting - 1] if meeting else None
+
+
+def _delay_ps(entry: RegularPoint) -> float:
+    return entry[1].delay_ps
 
 
 def design_href(design_id: str) -> str:
@@ -64,23 +95,20 @@ def regular_designs(circuit: Circuit) -> Mapping[str, str]:
     return names
 
 
-def regular_figures(
-    store: Store, circuit: Circuit, library_digest: str, constraint: Constraint
-) -> list[RegularPoint]:
-    """Give what the classic structures reach, as far as a store has it, by rising delay.
+def regular_front(
+    circuit: Circuit, library_digest: str, constraint: Constraint, *stores: Store
+) -> RegularFront:
+    """Give what the classic structures reach, as far as some stores have it.
 
     Raises:
-        StoreError: The store cannot be read.
+        StoreError: A store cannot be read.
     """
     names = regular_designs(circuit)
-    found = figures_of(store, names, library_digest, constraint)
-    return [(names[design], point) for design, point in found]
-
-
-def regular_at(regular: Sequence[RegularPoint], delay_ps: float) -> RegularPoint | None:
-    """Give the smallest classic structure that meets a delay, or None."""
-    meeting = [entry for entry in regular if entry[1].meets(delay_ps)]
-    return min(meeting, key=lambda entry: (entry[1].area_um2, entry[1].delay_ps), default=None)
+    return RegularFront.of(
+        (names[design], point)
+        for store in stores
+        for design, point in figures_of(store, names, library_digest, constraint)
+    )
 
 
 def proven(served: ServedDesign, proof: Mapping[str, Any]) -> ProofDocument:  # JSON values
@@ -107,7 +135,7 @@ def proven(served: ServedDesign, proof: Mapping[str, Any]) -> ProofDocument:  # 
 def design_document(
     served: ServedDesign,
     proof: Mapping[str, Any],  # JSON values
-    regular: Sequence[RegularPoint],
+    regular: RegularFront,
 ) -> DesignDocument:
     """Describe a design.
 
@@ -120,7 +148,7 @@ def design_document(
         StoreError: The proof is none of this netlist.
     """
     href = design_href(served.id)
-    best = regular_at(regular, served.delay_ps)
+    best = regular.at(served.delay_ps)
     return DesignDocument(
         id=served.id,
         circuit=CircuitRef.of(served.circuit),

@@ -16,6 +16,9 @@ __all__ = ["FrontFormat", "FrontPages"]
 
 FrontFormat = Literal["json", "csv"]
 
+_Entry = tuple[tuple[int, str], Ready, str | None]
+"""What a page depends on, the page, and the cursor of the next one."""
+
 _MOST, _MOST_BYTES = 512, 8 * 1024 * 1024
 _MEDIA_TYPES: dict[FrontFormat, str] = {
     "json": "application/json",
@@ -28,27 +31,39 @@ class FrontPages:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[FrontQuery, FrontFormat], tuple[object, Ready, str | None]]
+        self._kept: OrderedDict[
+            tuple[FrontQuery, FrontFormat], tuple[tuple[int, str], Ready, str | None]
+        ]
         self._kept = OrderedDict()
         self._bytes = 0
+
+    def kept(
+        self, service: Service, query: FrontQuery, form: FrontFormat
+    ) -> tuple[Ready, str | None] | None:
+        """Give a page that was made before, if the database says that its content is what it was.
+
+        Takes one short query of the database.
+
+        Raises:
+            StoreError: The store cannot be read.
+            LibraryError: The library is not registered any more.
+        """
+        with self._lock:
+            known = self._kept.get((query, form))
+            if known is not None:
+                self._kept.move_to_end((query, form))
+        if known is None or known[0] != _state(service, query):
+            return None
+        return known[1], known[2]
 
     def page(
         self, service: Service, query: FrontQuery, form: FrontFormat
     ) -> tuple[Ready, str | None]:
         """Give a page as bytes, and the cursor of the next one.
 
-        A page that was made before is given again only when the database says that its content is
-        what it was then.
-
         Errors as of `edarl.service.fronts.front_document`.
         """
-        # Asked of the database, as a worker in another process may have stored a design.
-        state = (service.store.version(), service.libraries.entry(query.library).digest)
-        with self._lock:
-            known = self._kept.get((query, form))
-            if known is not None and known[0] == state:
-                self._kept.move_to_end((query, form))
-                return known[1], known[2]
+        state = _state(service, query)  # before the rest, so that it is never too new
         document = front_document(service, query)
         text = document.model_dump_json() if form == "json" else front_csv(document)
         ready = Ready.of("front", text.encode(), _MEDIA_TYPES[form])
@@ -57,9 +72,7 @@ class FrontPages:
             self._keep((query, form), (state, ready, document.next))
         return ready, document.next
 
-    def _keep(
-        self, key: tuple[FrontQuery, FrontFormat], entry: tuple[object, Ready, str | None]
-    ) -> None:
+    def _keep(self, key: tuple[FrontQuery, FrontFormat], entry: _Entry) -> None:
         with self._lock:
             before = self._kept.pop(key, None)
             self._bytes += len(entry[1].data) - (len(before[1].data) if before else 0)
@@ -67,3 +80,8 @@ class FrontPages:
             while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped[1].data)
+
+
+def _state(service: Service, query: FrontQuery) -> tuple[int, str]:
+    """Give what a page depends on: asked of the database, as workers store designs there."""
+    return service.store.version(), service.libraries.entry(query.library).digest

@@ -14,11 +14,10 @@ from edarl.errors import ConfigError
 from edarl.metrics import Constraint, Point
 from edarl.prefix.circuits import Circuit
 from edarl.service.design_documents import (
-    RegularPoint,
+    RegularFront,
     design_href,
-    regular_at,
     regular_designs,
-    regular_figures,
+    regular_front,
     shown_target,
 )
 from edarl.service.libraries import LibraryEntry
@@ -28,9 +27,9 @@ from edarl.service.schemas import (
     CircuitRef,
     FrontDocument,
     FrontPoint,
-    LibraryName,
     TimingConstraint,
 )
+from edarl.service.schemas import LibraryName as NamedLibrary
 from edarl.store.lookup import ServedDesign, served_front
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ __all__ = [
     "Setting",
     "front_csv",
     "front_document",
-    "known_to_be_regular",
     "merged_front",
+    "regular_of",
     "setting_of",
 ]
 
@@ -125,7 +124,7 @@ def merged_front(service: Service, setting: Setting) -> list[ServedDesign]:
     """
     named = (setting.circuit, setting.library.digest, setting.constraint)
     own, _ = served_front(service.store, *named, limit=_MOST)
-    found = [*own, *service.shelf.known_front(*named)]
+    found = [*own, *service.shelf.known_front(*named).front]
     found.sort(key=lambda each: (each.delay_ps, each.area_um2, each.created, each.id))
     front: list[ServedDesign] = []
     for each in found:
@@ -134,15 +133,16 @@ def merged_front(service: Service, setting: Setting) -> list[ServedDesign]:
     return front
 
 
-def known_to_be_regular(service: Service, setting: Setting) -> list[RegularPoint]:
-    """Give what the classic structures reach, as far as either store has it, by rising delay.
+def regular_of(service: Service, setting: Setting) -> RegularFront:
+    """Give what the classic structures reach, as far as either store has it.
 
     Raises:
         StoreError: A store cannot be read.
     """
     named = (setting.circuit, setting.library.digest, setting.constraint)
-    found = [*service.shelf.known_regular(*named), *regular_figures(service.store, *named)]
-    return sorted(found, key=lambda entry: (entry[1].delay_ps, entry[1].area_um2))
+    own = regular_front(*named, service.store)
+    known = service.shelf.known_front(*named).regular
+    return RegularFront.of((*known.points, *own.points)) if own.points else known
 
 
 def front_document(service: Service, query: FrontQuery) -> FrontDocument:
@@ -162,12 +162,12 @@ def front_document(service: Service, query: FrontQuery) -> FrontDocument:
     setting = setting_of(service, circuit, query.library, query.driver_cell, query.load_ff)
     version = service.store.version()
     front = merged_front(service, setting)
-    regular = known_to_be_regular(service, setting)
+    regular = regular_of(service, setting)
     rest = [each for each in front if each.delay_ps > after]
     page = rest[: query.limit]
     return FrontDocument(
         circuit=CircuitRef.of(circuit),
-        library=LibraryName(name=setting.library.name, digest=setting.library.digest),
+        library=NamedLibrary(name=setting.library.name, digest=setting.library.digest),
         constraint=TimingConstraint.of(setting.constraint),
         store_version=version,
         items=[_point(each, regular) for each in page],
@@ -198,8 +198,8 @@ def _after(cursor: str | None) -> float:
     return number
 
 
-def _point(served: ServedDesign, regular: Sequence[RegularPoint]) -> FrontPoint:
-    best = regular_at(regular, served.delay_ps)
+def _point(served: ServedDesign, regular: RegularFront) -> FrontPoint:
+    best = regular.at(served.delay_ps)
     return FrontPoint(
         id=served.id,
         href=design_href(served.id),
@@ -226,13 +226,10 @@ def _baselines(
     service: Service,
     setting: Setting,
     front: Sequence[ServedDesign],
-    regular: Sequence[RegularPoint],
+    regular: RegularFront,
 ) -> Baselines:
     notes: dict[str, str] = {}
-    best: list[BaselinePoint] = []
-    for name, point in regular:
-        if not best or point.area_um2 < best[-1].area_um2:
-            best.append(_baseline(point, name))
+    best = [_baseline(point, name) for name, point in regular.points]
     if not best:
         notes["regular"] = (
             "no figures of the classic structures are stored for this library and constraint; "

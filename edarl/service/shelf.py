@@ -22,10 +22,10 @@ from edarl.errors import StoreError
 from edarl.metrics import Constraint, Point
 from edarl.prefix.circuits import Circuit
 from edarl.service.design_documents import (
-    RegularPoint,
+    RegularFront,
     design_document,
     proven,
-    regular_figures,
+    regular_front,
 )
 from edarl.service.files import (
     FileEntry,
@@ -43,7 +43,7 @@ from edarl.store import LibraryRef, Store
 from edarl.store.artifacts import get_artifact, put_artifact
 from edarl.store.lookup import ServedDesign, served_design, served_front
 
-__all__ = ["ARCHIVE", "Ready", "Shelf"]
+__all__ = ["ARCHIVE", "Known", "Ready", "Shelf"]
 
 log = structlog.get_logger()
 
@@ -59,7 +59,6 @@ _ORDER: tuple[Group, ...] = ("stored", "derived", "proven", "mapped")
 _MOST_FRONTS, _MOST_OF_FRONT = 256, 1000
 
 Key = TypeVar("Key")
-_Named = tuple[Circuit, str, Constraint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,19 @@ class Ready:
     def sha256(self) -> str:
         """Digest of the bytes."""
         return self.etag.strip('"')
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the known designs have of a circuit in a library under a constraint.
+
+    Attributes:
+        front: Designs that no other one beats, by rising delay.
+        regular: What the classic structures reach.
+    """
+
+    front: tuple[ServedDesign, ...]
+    regular: RegularFront
 
 
 class _Recent(Generic[Key]):
@@ -129,8 +141,7 @@ class Shelf:
         self._documents: _Recent[str] = _Recent(entries=_MOST_DOCUMENTS, size=32 * 1024 * 1024)
         self._files: _Recent[tuple[str, str]] = _Recent(entries=4096, size=_MOST_FILE_BYTES)
         self._lock = threading.Lock()
-        self._of_known: OrderedDict[_Named, tuple[list[ServedDesign], list[RegularPoint]]]
-        self._of_known = OrderedDict()
+        self._of_known: OrderedDict[tuple[Circuit, str, Constraint], Known] = OrderedDict()
         self._pool = ThreadPoolExecutor(_BUILDERS, thread_name_prefix="edarl-files")
         self._building: dict[tuple[str, Group], Future[dict[str, Ready]]] = {}
 
@@ -169,32 +180,22 @@ class Shelf:
         Raises:
             StoreError: The netlist's proof is none of it.
         """
-        regular = self.known_regular(served.circuit, served.library, served.constraint)
-        return design_document(served, store.proof(served.netlist_sha256), regular)
+        known = self.known_front(served.circuit, served.library, served.constraint)
+        return design_document(served, store.proof(served.netlist_sha256), known.regular)
 
-    def known_regular(
-        self, circuit: Circuit, library_digest: str, constraint: Constraint
-    ) -> list[RegularPoint]:
-        """Give what the classic structures reach by the known designs, which never change.
+    def known_front(self, circuit: Circuit, library_digest: str, constraint: Constraint) -> Known:
+        """Give what the known designs have of a circuit, which never changes.
 
         Raises:
             StoreError: The known designs cannot be read.
         """
-        return self._of_the_known(circuit, library_digest, constraint)[1]
-
-    def known_front(
-        self, circuit: Circuit, library_digest: str, constraint: Constraint
-    ) -> list[ServedDesign]:
-        """Give the front of the known designs, which never changes; errors as above."""
-        return self._of_the_known(circuit, library_digest, constraint)[0]
-
-    def _of_the_known(self, *named: *_Named) -> tuple[list[ServedDesign], list[RegularPoint]]:
+        named = (circuit, library_digest, constraint)
         with self._lock:
             if named in self._of_known:
                 self._of_known.move_to_end(named)
                 return self._of_known[named]
         front, _ = served_front(self._known, *named, limit=_MOST_OF_FRONT)
-        found = (front, regular_figures(self._known, *named))
+        found = Known(tuple(front), regular_front(*named, self._known))
         with self._lock:
             self._of_known[named] = found
             while len(self._of_known) > _MOST_FRONTS:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
+from urllib.parse import urlencode
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from edarl.runs.jobs.requests import CircuitKind, DriverCell, LibraryName, LoadFf, Width
+from edarl.runs.jobs.requests import (
+    CarryIn,
+    CarryOut,
+    CircuitKind,
+    DriverCell,
+    LibraryName,
+    LoadFf,
+    Width,
+)
 from edarl.service.conditional import NOT_MODIFIED, REVALIDATED, answer
 from edarl.service.deps import Reader, ServiceDep
 from edarl.service.front_pages import FrontFormat
@@ -17,6 +28,32 @@ from edarl.service.schemas import FrontDocument
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/fronts", tags=["fronts"])
+
+
+class FrontParameters(BaseModel):
+    """Which part of which front, and how it is to be written.
+
+    One model, as parameters that are read one by one cost more than the page itself.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    circuit: CircuitKind = "adder"
+    width: Width
+    carry_in: CarryIn = False
+    carry_out: CarryOut = None
+    library: LibraryName = "default"
+    driver_cell: DriverCell = None
+    load_ff: LoadFf = None
+    limit: int = Field(50, ge=1, le=200, description="Most designs of the page.")
+    cursor: str | None = Field(
+        None, max_length=40, description="`next` of the page before; none: the first page."
+    )
+    format: FrontFormat | None = Field(None, description="Instead of the Accept header.")
+
+    def query(self) -> FrontQuery:
+        """Give which part of which front is asked for."""
+        return FrontQuery(**self.model_dump(exclude={"format"}))
 
 
 @router.get(
@@ -36,26 +73,10 @@ router = APIRouter(prefix="/v1/fronts", tags=["fronts"])
         **problems(406),
     },
 )
-def get_front(
+async def get_front(
     service: ServiceDep,
     _: Reader,
-    width: Annotated[Width, Query()],
-    circuit: Annotated[CircuitKind, Query()] = "adder",
-    carry_in: Annotated[bool, Query(description="Whether it has a carry-in.")] = False,
-    carry_out: Annotated[
-        bool | None, Query(description="Whether it has a carry-out; none: where its kind has one.")
-    ] = None,
-    library: Annotated[LibraryName, Query()] = "default",
-    driver_cell: Annotated[DriverCell, Query()] = None,
-    load_ff: Annotated[LoadFf, Query()] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="Most designs of the page.")] = 50,
-    cursor: Annotated[
-        str | None,
-        Query(max_length=40, description="`next` of the page before; none: the first page."),
-    ] = None,
-    format: Annotated[  # noqa: A002  # what clients call it
-        Literal["json", "csv"] | None, Query(description="Instead of the Accept header.")
-    ] = None,
+    asked: Annotated[FrontParameters, Query()],
     accept: Annotated[str | None, Header(max_length=1000)] = None,
     if_none_match: Annotated[
         str | None, Header(max_length=2000, description="ETags of what the client has.")
@@ -66,21 +87,16 @@ def get_front(
     All are confirmed and proven; figures are pre-layout. Baselines that are not known are left out,
     and `notes` says why. As CSV the designs alone are given.
     """
-    query = FrontQuery(
-        circuit=circuit,
-        width=width,
-        carry_in=carry_in,
-        carry_out=carry_out,
-        library=library,
-        driver_cell=driver_cell,
-        load_ff=load_ff,
-        limit=limit,
-        cursor=cursor,
-    )
-    ready, following = service.fronts.page(service, query, format or _accepted(accept))
+    query = asked.query()
+    form = asked.format or _accepted(accept)
+    # One read of a local file takes less than handing it to a thread and back.
+    found = service.fronts.kept(service, query, form) if service.store.is_local else None
+    if found is None:
+        found = await to_thread.run_sync(service.fronts.page, service, query, form)
+    ready, following = found
     headers = {"Vary": "Accept"}
     if following is not None:
-        headers["Link"] = f'<{_next(query, format, following)}>; rel="next"'
+        headers["Link"] = f'<{_next(asked, following)}>; rel="next"'
     return answer(ready, if_none_match, REVALIDATED, headers)
 
 
@@ -92,19 +108,10 @@ def _accepted(accept: str | None) -> FrontFormat:
     return "json" if "application/json" in preferred else "csv"
 
 
-def _next(query: FrontQuery, form: str | None, cursor: str) -> str:
-    from urllib.parse import urlencode
-
-    values = {
-        "circuit": query.circuit,
-        "width": query.width,
-        "carry_in": str(query.carry_in).lower(),
-        "carry_out": None if query.carry_out is None else str(query.carry_out).lower(),
-        "library": query.library,
-        "driver_cell": query.driver_cell,
-        "load_ff": query.load_ff,
-        "limit": query.limit,
-        "format": form,
-        "cursor": cursor,
+def _next(asked: FrontParameters, cursor: str) -> str:
+    given = asked.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    shown = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in given.items()
     }
-    return "/v1/fronts?" + urlencode({k: v for k, v in values.items() if v is not None})
+    return "/v1/fronts?" + urlencode({**shown, "cursor": cursor})
