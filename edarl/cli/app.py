@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Verb] = {
     "keys": Verb("edarl.cli.keys", "API keys of the service: create, list, revoke"),
     "library": Verb("edarl.cli.library", "Cell libraries: list, show, add, fetch, measure, remove"),
     "cell": Verb("edarl.cli.cell", "Standard cells: list, place, route, check"),
+    "worker": Verb("edarl.cli.worker", "Do the jobs of the service"),
     "doctor": Verb("edarl.cli.doctor", "Show what is installed, what is missing, how to get it"),
 }
 """Every verb of ``edarl``, in the order in which the help lists them."""

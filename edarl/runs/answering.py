@@ -42,7 +42,7 @@ _ROUNDS = {"quick": 15, "thorough": 150}
 """Rounds of joint annealing."""
 _CALLS = {"quick": 500, "thorough": 6000}
 """Evaluation calls of annealing, for what joint annealing cannot do."""
-_AGENT_CALLS = {"quick": 100, "thorough": 1500}
+_AGENT_CALLS = {"quick": 200, "thorough": 2000}
 """Evaluation calls of the search that a trained model guides."""
 
 _SIZER_FLOW = "sized"

@@ -7,16 +7,18 @@ given up harms nothing.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edarl.errors import CheckpointError
 from edarl.runs.jobs.requests import (
     DesignRequest,
     LayoutRequest,
@@ -316,8 +318,6 @@ def _training(request: TrainingRequest, context: JobContext) -> JobOutcome:
 
 def _name_agent(request: TrainingRequest, folder: Path, store: Store) -> str | None:
     """Give the id of the agent that a run trained, under the name that was asked for."""
-    import hashlib
-
     manifest = folder / "agent" / "manifest.json"
     if not manifest.is_file():
         return None
@@ -402,9 +402,10 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
     _stop_if_asked(context)
     placement = found.placement
     assert technology.deck is not None  # what was checked has a deck
-    context.folder.mkdir(parents=True, exist_ok=True)
-    gds = context.folder / f"{cell.name}.gds"
-    write_gds(gds, cell.name, found.shapes, found.labels, technology.deck)
+    with tempfile.TemporaryDirectory(prefix="edarl-cell-") as scratch:
+        gds = Path(scratch) / f"{cell.name}.gds"
+        write_gds(gds, cell.name, found.shapes, found.labels, technology.deck)
+        drawn = base64.b64encode(gds.read_bytes()).decode()
     marks = [(v.rule, v.left_nm, v.bottom_nm, v.right_nm, v.top_nm) for v in found.violations]
     title = f"{cell.name}, {placement.width_cpp} CPP, {technology.name}"
     return JobOutcome(
@@ -430,18 +431,9 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
                 f"{cell.name}.sp": cell.spice(),
                 f"{cell.name}.svg": svg_text(title, found.shapes, found.labels, marks),
             },
-            "gds_base64": _base64(gds),
+            "gds_base64": drawn,
         },
     )
-
-
-def _base64(path: Path) -> str:
-    import base64
-
-    try:
-        return base64.b64encode(path.read_bytes()).decode()
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from error
 
 
 # ---------------------------------------------------------------- all
