@@ -47,7 +47,7 @@ __all__ = ["ARCHIVE", "Known", "Ready", "Shelf"]
 
 log = structlog.get_logger()
 
-ARCHIVE = "archive"
+ARCHIVE = "archive:zip"
 """Stands for the zip of all files, where a file's name is asked for."""
 
 _MOST_DOCUMENTS = 4096
