@@ -64,7 +64,8 @@ def agent_row(agent: AgentDocument) -> AgentRow:
         ("Seed", str(agent.seed)),
         ("Weights", f"{agent.size_bytes / 1000:.0f} kB"),
         ("Library digest", (agent.library_digest or "")[:12]),
-        ("Trained", "before edarl was packed" if agent.shipped else (agent.created or "")[:10]),
+        ("Comes with edarl", "yes" if agent.shipped else "no"),
+        ("Stored", (agent.created or "")[:10]),
     ]
     return AgentRow(
         agent.id,

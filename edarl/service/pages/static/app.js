@@ -104,7 +104,7 @@
       for (const mark of shown()) {
         const [markX, markY] = place(mark);
         const here = (markX - x) ** 2 + (markY - y) ** 2;
-        if (here < distance) [best, distance] = [mark, here];
+        if (here <= distance) [best, distance] = [mark, here];
       }
       return best;
     }
@@ -136,9 +136,12 @@
       if (mark) activate(mark);
     });
     svg.addEventListener("pointerleave", () => activate(document.activeElement.closest?.(".mark")));
+    // Marks overlap: what counts is the one that is marked, the nearest, not the one on top.
     svg.addEventListener("click", (event) => {
-      if (event.target.closest("a")) return;
+      const byKeyboard = event.detail === 0;
+      if (byKeyboard || event.ctrlKey || event.metaKey || event.shiftKey) return;
       const mark = nearest(event);
+      event.preventDefault();
       if (mark && mark.href) window.location.assign(mark.getAttribute("href"));
     });
     document.addEventListener("keydown", (event) => {
@@ -310,7 +313,7 @@
       if (rows) one("tbody", table).replaceWith(document.adoptNode(rows));
       if (focused) one(`#${focused} a`)?.focus();
     };
-    window.setInterval(() => refresh().catch(() => {}), 3000);
+    window.setInterval(() => refresh().catch(() => {}), 2000);
   }
 
   // ---------------------------------------------------------------- asking for a design
