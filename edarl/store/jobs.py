@@ -25,7 +25,7 @@ from edarl.errors import (
 )
 from edarl.store import schema
 from edarl.store.columns import clock_s
-from edarl.store.job_changes import MAX_LOSSES, changed, given_up, submit, turned
+from edarl.store.job_changes import MAX_LOSSES, changed, given_up, turned
 from edarl.store.job_records import (
     ANY,
     FINAL,
@@ -41,6 +41,7 @@ from edarl.store.job_records import (
 )
 from edarl.store.opening import OpenStore
 from edarl.store.records import from_json, to_json
+from edarl.store.submitting import Batch
 
 __all__ = [
     "ANY",
@@ -129,11 +130,13 @@ class JobQueue:
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:lock, 1)"), {"lock": schema.APPLICATION_ID}
                 )
+            batch = Batch(connection)
             for submission in submissions:
                 try:
-                    outcomes.append(submit(connection, submission))
+                    outcomes.append(batch.submit(submission))
                 except (ConfigError, IdempotencyConflictError, QuotaError) as error:
                     outcomes.append(error)
+            batch.write()
         return outcomes
 
     def get(self, job: str, *, owner: Owner = ANY) -> JobRecord:
