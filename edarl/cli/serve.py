@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -43,7 +44,10 @@ def serve(
     ] = 1,
     ray: Annotated[
         str,
-        typer.Option("--ray", help="Where the worker runs jobs: none, auto, or Ray's address."),
+        typer.Option(
+            "--ray",
+            help="Where its jobs run: none (processes of its own), local, auto, or HOST:PORT.",
+        ),
     ] = "none",
 ) -> None:
     """Answer requests for designs, jobs and fronts over HTTP, with pages for a browser.
@@ -60,29 +64,19 @@ def serve(
             f"the service needs the package {error.name}: python -m pip install 'edarl[service]'"
         ) from error
     settings = read_settings(host=host, port=port, database=database)
-    opened = listen(settings)
-    with opened:
+    with ExitStack() as stack:
+        opened = stack.enter_context(listen(settings))
         service = Service.open(settings)
-        try:
-            server = Server(create_app(service=service), service)
-            worker = None
-            if with_worker:
-                from edarl.service.worker import spawn_worker
+        stack.callback(service.close)
+        worker = None
+        if with_worker:
+            from edarl.service.worker import spawn_worker
 
-                worker = spawn_worker(settings, slots=slots, ray=ray)
-            try:
-                url = url_of(opened)
-                out = console()
-                out.print(f"edarl serves {url}", highlight=False, soft_wrap=True)
-                out.print(
-                    f"  API {url}/docs   database {settings.store_target}",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
-                )
-                server.run(sockets=[opened])
-            finally:
-                if worker is not None:
-                    worker.stop()
-        finally:
-            service.close()
+            worker = spawn_worker(settings, slots=slots, ray=ray)
+            stack.callback(worker.stop)
+        server = Server(create_app(service=service), service, worker.ensure if worker else None)
+        url, out = url_of(opened), console()
+        out.print(f"edarl serves {url}", soft_wrap=True)
+        out.print(f"API: {url}/docs", soft_wrap=True)
+        out.print(f"database: {service.store.place}", markup=False, soft_wrap=True)
+        server.run(sockets=[opened])

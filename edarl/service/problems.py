@@ -199,10 +199,17 @@ def document_of(problem: Problem, scope: Scope) -> dict[str, Any]:  # Any: JSON 
 
 
 def problem_response(problem: Problem, scope: Scope) -> Response:
-    """Write a problem as the answer to a request."""
-    # ASCII: half of a surrogate pair in a request may be repeated in a message.
-    body = json.dumps(document_of(problem, scope), allow_nan=False, ensure_ascii=True).encode()
+    """Write a problem as the answer to a request: JSON, or a page for a browser that opens one."""
+    # The pages are built of documents that need this module's room, so they come in late.
+    from edarl.service.pages.rendering import error_page, wants_page
+
+    document = document_of(problem, scope)
     headers = {"Cache-Control": "no-store", **problem.headers}
+    request = Request(scope)
+    if wants_page(request):
+        return error_page(request, document, headers=headers)
+    # ASCII: half of a surrogate pair in a request may be repeated in a message.
+    body = json.dumps(document, allow_nan=False, ensure_ascii=True).encode()
     return Response(body, problem.kind.status, headers=headers, media_type=PROBLEM_TYPE)
 
 
@@ -214,7 +221,8 @@ def install(app: FastAPI) -> None:
 
 async def _handle(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
-    if problem.kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # What a route raises as a problem is meant, whatever its status.
+    if problem.kind.status >= 500 and not isinstance(error, ProblemError):
         request_id = request.scope.get("edarl.request_id", "")
         log.error("request failed", request_id=request_id, error=str(error), exc_info=error)
     return problem_response(problem, request.scope)
@@ -287,8 +295,10 @@ def _field(error: Mapping[str, Any]) -> tuple[str, FieldProblem]:  # Any: pydant
         detail = "is needed and was not given"
     elif kind == "extra_forbidden":
         detail = "is not a field of this request; leave it out"
-    elif detail.startswith("Input should"):
-        detail = f"{detail.removeprefix('Input ')}, actual value: {_shown(error.get('input'))}"
+    elif " should " in detail[:20]:
+        detail = detail[detail.index("should ") :]
+        if rest != ["key"]:  # an API key is repeated nowhere
+            detail += f", actual value: {_shown(error.get('input'))}"
     return kind, FieldProblem(where=where, name=".".join(rest), detail=detail)
 
 

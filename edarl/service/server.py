@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +20,9 @@ from edarl.service.settings import ServiceSettings
 __all__ = ["Server", "listen", "url_of"]
 
 _BACKLOG = 1024
+_LOOK_AFTER_S = 3
+_TWICE_S = 1.0
+"""Signals closer together are one: a terminal and a supervisor may both send it."""
 
 
 class Server(uvicorn.Server):
@@ -27,9 +31,12 @@ class Server(uvicorn.Server):
     Args:
         app: The application.
         service: What its routes work with.
+        look_after: Called every few seconds while the server runs.
     """
 
-    def __init__(self, app: FastAPI, service: Service) -> None:
+    def __init__(
+        self, app: FastAPI, service: Service, look_after: Callable[[], object] | None = None
+    ) -> None:
         settings = service.settings
         super().__init__(
             uvicorn.Config(
@@ -45,9 +52,17 @@ class Server(uvicorn.Server):
                 backlog=_BACKLOG,
                 timeout_keep_alive=settings.keep_alive_s,
                 timeout_graceful_shutdown=settings.shutdown_s,
+                callback_notify=self._notified,
+                timeout_notify=_LOOK_AFTER_S,
             )
         )
         self._service = service
+        self._look_after = look_after
+        self._asked_s = 0.0
+
+    async def _notified(self) -> None:
+        if self._look_after is not None and not self.should_exit:
+            self._look_after()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: first the streams, then what is under way, then the rest."""
@@ -72,7 +87,11 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _end(self) -> None:
-        self.force_exit = self.should_exit  # asked twice: at once
+        now_s = time.monotonic()
+        if not self.should_exit:
+            self._asked_s = now_s
+        elif now_s - self._asked_s > _TWICE_S:  # whoever asks again does not want to wait
+            self.force_exit = True
         self.should_exit = True
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,20 +121,18 @@ class LiveServer:
 
 def run_server(settings: ServiceSettings) -> Iterator[LiveServer]:
     """Run a service until the generator is closed."""
-    service = Service.open(settings)
-    opened = listen(settings)
-    server = Server(create_app(settings, service=service), service)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        assert server.started
-        yield LiveServer(url_of(opened), service, server)
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        service.close()
+    with closing(Service.open(settings)) as service, listen(settings) as opened:
+        server = Server(create_app(settings, service=service), service)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            assert server.started
+            yield LiveServer(url_of(opened), service, server)
+        finally:
+            server.should_exit = True
+            thread.join(30)
     assert not thread.is_alive()
 
 

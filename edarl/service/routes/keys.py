@@ -72,9 +72,11 @@ async def open_session(
 
 
 @router.delete("/session", summary="Forget the key in the cookie", status_code=204)
-async def close_session(response: Response) -> None:
+async def close_session() -> Response:
     """Remove the cookie; the key itself stays valid."""
+    response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
 
 
 def _document(caller: Caller) -> KeyDocument:
