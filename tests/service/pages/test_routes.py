@@ -1,0 +1,144 @@
+"""What goes out: statuses, headers, and nothing that the policy would forbid."""
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from edarl.service.pages.rendering import POLICY
+from edarl.store.jobs import JobQueue
+
+HTML = {"accept": "text/html"}
+
+
+def first_design(client: TestClient, width: int = 8) -> str:
+    answer = client.get("/v1/fronts", params={"width": width, "library": "sky130"})
+    ident: str = answer.json()["items"][0]["id"]
+    return ident
+
+
+def test_pages_carry_a_policy_and_nothing_that_breaks_it(client: TestClient) -> None:
+    ident = first_design(client)
+    for address in ("/", f"/designs/{ident}", "/compare", "/jobs", "/agents", "/agents/value"):
+        answer = client.get(address, headers=HTML)
+        assert answer.status_code == 200, address
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert answer.headers["content-security-policy"] == POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        text = answer.text
+        assert re.search(r"<script(?![^>]*\bsrc=)", text) is None, address
+        assert re.search(r"<style|\sstyle=|\son[a-z]+=", text) is None, address
+        # Every address is of this service.
+        assert re.findall(r'(?:src|href|action)="(?!/|#)[^"]*"', text) == [], address
+
+
+def test_static_files_are_named_by_their_content_and_kept_for_ever(client: TestClient) -> None:
+    page = client.get("/", headers=HTML).text
+    named = re.findall(r'"(/static/[^"]+\?v=[0-9a-f]{16})"', page)
+    assert {name.split("/")[2].split("?")[0] for name in named} == {"app.css", "app.js", "icon.svg"}
+    for address in named:
+        answer = client.get(address)
+        assert "immutable" in answer.headers["cache-control"]
+        again = client.get(address, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+        assert again.content == b""
+    assert client.get("/static/app.css").headers["cache-control"] == "no-cache"
+    assert client.get("/static/drawing.css").text.count(".edarl .critical, ") <= 1
+    assert ".edarl .sheet" in client.get("/static/drawing.css").text
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "..%2Froutes.py", "%2e%2e/app.css", "__init__.py"])
+def test_no_other_file_is_served(client: TestClient, name: str) -> None:
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("width=999", "`width` should be between 2 and 256, actual value: 999"),
+        ("width=-1", "`width` should be between 2 and 256"),
+        ("width=1e3", "`width` should be between 2 and 256"),
+        ("circuit=%3Cscript%3E", "`circuit` should be one of adder"),
+        ("library=nowhere", "nowhere"),
+    ],
+)
+def test_explore_says_what_is_wrong_with_what_was_asked(
+    client: TestClient, query: str, said: str
+) -> None:
+    answer = client.get(f"/?{query}", headers=HTML)
+    assert answer.status_code == 422
+    assert said in answer.text.replace("&#39;", "'")
+    assert "<script>" not in answer.text
+
+
+def test_a_port_that_a_kind_does_not_have_is_not_asked_for(client: TestClient) -> None:
+    query = "circuit=gray_to_binary&width=8&carry_in=true&carry_out=false&carry_out=true"
+    answer = client.get(f"/?{query}", headers=HTML)
+    assert answer.status_code == 200
+    assert "<h1>8-bit gray to binary</h1>" in answer.text
+
+
+def test_the_front_is_a_table_with_the_figures_of_the_api(client: TestClient) -> None:
+    front = client.get("/v1/fronts", params={"width": 8, "library": "sky130"}).json()
+    text = client.get("/?width=8&library=sky130", headers=HTML).text
+    assert text.count('name="ids"') == len(front["items"])
+    for point in front["items"]:
+        assert f'href="/designs/{point["id"]}"' in text
+        assert f'<td class="num">{point["delay_ps"]:.1f}</td>' in text
+        assert f'<td class="num">{point["area_um2"]:.1f}</td>' in text
+
+
+def test_a_design_shows_its_proof_its_files_and_its_drawing(client: TestClient) -> None:
+    ident = first_design(client)
+    document = client.get(f"/v1/designs/{ident}").json()
+    text = client.get(f"/designs/{ident}", headers=HTML).text
+    assert document["proof"]["sha256"] in text
+    assert document["library"]["digest"][:12] in text
+    for file in document["files"]:
+        assert f'href="{file["href"]}" download>{file["name"]}</a>' in text
+    assert text.count("proven</span>") == 1 + sum(file["proven"] for file in document["files"])
+    assert '<svg xmlns="http://www.w3.org/2000/svg" class="edarl"' in text
+
+
+def test_compare_takes_two_to_four_designs(client: TestClient) -> None:
+    front = client.get("/v1/fronts", params={"width": 8, "library": "sky130"}).json()["items"]
+    ids = [point["id"] for point in front[:5]]
+    assert client.get(f"/compare?ids={ids[0]}", headers=HTML).status_code == 422
+    assert client.get(f"/compare?ids={','.join(ids)}", headers=HTML).status_code == 422
+    assert client.get(f"/compare?ids={ids[0]},{'0' * 32}", headers=HTML).status_code == 404
+    answer = client.get(f"/compare?ids={ids[0]}&ids={ids[1]},{ids[2]}", headers=HTML)
+    assert answer.status_code == 200
+    assert answer.text.count('class="small-drawing"') == 3
+
+
+def test_a_job_s_words_stay_words(client: TestClient) -> None:
+    queue: JobQueue = client.app.state.service.queue  # type: ignore[attr-defined]
+    body = {"name": "<img src=x onerror=alert(1)>", "config": {"width": 8}}
+    job, _ = queue.submit("training", body)
+    for address in ("/jobs", f"/jobs/{job.id}"):
+        text = client.get(address, headers=HTML).text
+        assert "<img" not in text
+        assert "&lt;img src=x" in text
+
+
+@pytest.mark.parametrize("address", ["/designs/nothing", "/jobs/nothing", "/agents/nothing", "/no"])
+def test_a_browser_gets_errors_as_pages_and_a_program_as_problems(
+    client: TestClient, address: str
+) -> None:
+    answer = client.get(address, headers=HTML)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == POLICY
+    problem = client.get(address, headers={"accept": "application/json"})
+    assert problem.status_code == 404
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["title"] in answer.text
+    again = client.get("/v1/designs/nothing", headers=HTML)
+    assert again.headers["content-type"] == "application/problem+json"
+
+
+def test_pages_ask_for_a_key_where_the_service_does(keyed: tuple[TestClient, object]) -> None:
+    client, _ = keyed
+    answer = client.get("/jobs", headers=HTML)
+    assert answer.status_code == 401
+    assert "data-session" in answer.text
