@@ -295,7 +295,7 @@ def _field(error: Mapping[str, Any]) -> tuple[str, FieldProblem]:  # Any: pydant
         detail = "is needed and was not given"
     elif kind == "extra_forbidden":
         detail = "is not a field of this request; leave it out"
-    elif " should " in detail[:20]:
+    elif kind != "value_error" and " should " in detail[:20]:  # pydantic's, not one of ours
         detail = detail[detail.index("should ") :]
         if rest != ["key"]:  # an API key is repeated nowhere
             detail += f", actual value: {_shown(error.get('input'))}"

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -355,11 +356,12 @@ class Shelf:
         try:
             proof = None if file.proof is None else dict(file.proof)
             put_artifact(self._store, served.id, file.name, file.data, file.media_type, proof)
-            found = get_artifact(self._store, served.id, file.name)
-            if found is not None:  # another process may have been first
-                ready = Ready.of(file.name, found[1], file.media_type)
-        except StoreError as error:  # it is right all the same, only not kept
-            log.warning("a file cannot be kept", design=served.id, file=file.name, error=str(error))
+        except StoreError as error:  # it is right all the same
+            log.warning("a file is not kept", design=served.id, file=file.name, error=str(error))
+            with suppress(StoreError):
+                found = get_artifact(self._store, served.id, file.name)
+                if found is not None:  # another process was first, and what is kept stays
+                    ready = Ready.of(file.name, found[1], file.media_type)
         if file.name == ARCHIVE:
             ready = Ready(_archive_name(served), ready.data, ready.media_type, ready.etag)
         self._files.put((served.id, file.name), ready)
