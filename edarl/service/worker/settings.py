@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from edarl.errors import ConfigError
 
-__all__ = ["KINDS", "NO_RAY", "WorkerSettings"]
+__all__ = ["KINDS", "LOCAL_RAY", "NO_RAY", "WorkerSettings"]
 
 KINDS = ("design", "layout", "rollout", "training")
 """Every kind of job."""
 
 NO_RAY = "none"
 """Jobs run in processes of the worker itself."""
+
+LOCAL_RAY = "local"
+"""Jobs run on a Ray cluster of this machine alone, which lives as long as the worker."""
 
 
 @dataclass(frozen=True, slots=True)

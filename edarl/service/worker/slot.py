@@ -8,18 +8,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
 
-__all__ = ["EXECUTOR", "Slot"]
+__all__ = ["EXECUTOR", "RAY_EXECUTOR", "RAY_HEAD", "Slot"]
 
 log = structlog.get_logger()
 
 EXECUTOR = "edarl.service.worker.executor"
-"""The module that a child runs."""
+"""The module of a child that does jobs itself."""
+
+RAY_EXECUTOR = "edarl.service.worker.ray_executor"
+"""The module of a child whose jobs an actor on Ray does."""
+
+RAY_HEAD = "edarl.service.worker.ray_head"
+"""The module of a child that holds a Ray cluster of this machine alone."""
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _CHUNK = 1 << 16
@@ -35,6 +41,7 @@ class Slot:
         hello: What it is told first, as JSON values.
         start_s: How long it may take until it is ready.
         silence_s: How long it may say nothing.
+        environment: Variables that the child gets beside this process's own.
     """
 
     def __init__(
@@ -45,7 +52,9 @@ class Slot:
         hello: dict[str, Any],
         start_s: float,
         silence_s: float,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._environment = {**(environment or {})}
         self.number = number
         self.ready = False
         self._module = module
@@ -77,7 +86,7 @@ class Slot:
             return
         command = [sys.executable, "-m", self._module, str(os.getpid())]
         # One thread per library: on small machines more are slower, and slots share the cores.
-        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, **self._environment}
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -154,7 +163,7 @@ class Slot:
             reason = f"the process that did it has died ({_ending(self._process)})"
         elif not self.ready and now - self._begun > self._start_s:
             reason = f"no process was ready within {self._start_s:g} s"
-        elif now - self._heard > self._silence_s:
+        elif self.ready and now - self._heard > self._silence_s:
             reason = f"the process that did it said nothing for {self._silence_s:g} s"
         if reason is not None:
             log.warning("a child is lost", slot=self.number, reason=reason)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import select
 import signal
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -23,8 +24,8 @@ from typing import Any
 import structlog
 
 from edarl.errors import EdarlError, LeaseLostError, StoreError
-from edarl.service.worker.settings import WorkerSettings
-from edarl.service.worker.slot import Slot
+from edarl.service.worker.settings import LOCAL_RAY, NO_RAY, WorkerSettings
+from edarl.service.worker.slot import EXECUTOR, RAY_EXECUTOR, RAY_HEAD, Slot
 from edarl.store import Store
 from edarl.store.jobs import JobQueue, JobStatus, Lease
 from edarl.store.workers import forget_worker, see_worker
@@ -63,7 +64,11 @@ class Supervisor:
     def __init__(self, settings: WorkerSettings, slots: Sequence[Slot] | None = None) -> None:
         self.settings = settings
         self.name = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self.slots = [*slots] if slots is not None else _children(settings)
+        # Whoever else is on this machine has no business in a cluster of our own.
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        own = token if settings.ray == LOCAL_RAY else {}
+        self.slots = [*slots] if slots is not None else _children(settings, own)
+        self._head = _head(settings, own)
         self._store = Store.open(settings.database)
         self._queue = JobQueue(self._store)
         self._held: dict[int, _Held] = {}
@@ -96,8 +101,9 @@ class Supervisor:
 
     def step(self) -> None:
         """Do what is to be done now, then wait a moment for a child to say something."""
-        for slot in self.slots:
-            slot.ensure()
+        if self._head is None or self._has_head(self._head):
+            for slot in self.slots:
+                slot.ensure()
         self._listen()
         for slot in self.slots:
             for message in slot.read():
@@ -115,6 +121,15 @@ class Supervisor:
         self._kill_late(time.monotonic())
 
     # ---------------------------------------------------------------- children
+
+    def _has_head(self, head: Slot) -> bool:
+        """Keep the cluster of ``--ray local`` alive, and tell the slots where it is."""
+        head.ensure()
+        for message in head.read():
+            if message["type"] == "address":
+                for slot in self.slots:
+                    slot.hello["ray"] = message["address"]
+        return head.ready
 
     def _listen(self) -> None:
         poll = select.poll()
@@ -137,7 +152,9 @@ class Supervisor:
         elif type_ == "died" and held.cancelled_at is not None:
             held.end = {"type": "cancelled"}
         elif type_ == "died":
-            held.end = {"type": "lost", "reason": message["reason"]}
+            # On Ray it is the cluster that is gone; an actor that died is told as lost.
+            fault = self.settings.ray == NO_RAY
+            held.end = {"type": "lost", "reason": message["reason"], "fault": fault}
         else:
             held.end = message
         self._claim_at = 0.0 if held.end is not None else self._claim_at
@@ -203,7 +220,7 @@ class Supervisor:
         if held.progress is not None:  # the last word on it
             self._queue.heartbeat(held.lease, lease_s=self.settings.lease_s, progress=held.progress)
         if end["type"] == "lost":
-            self._queue.release(held.lease, str(end["reason"]), lost=True)
+            self._queue.release(held.lease, str(end["reason"]), lost=bool(end.get("fault", True)))
             return
         statuses: dict[str, JobStatus] = {"failed": "failed", "cancelled": "cancelled"}
         status: JobStatus = statuses.get(end["type"]) or end["status"]
@@ -233,7 +250,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """Kill the children, give their jobs back, say that the worker is gone."""
-        for slot in self.slots:
+        for slot in (*self.slots, *([self._head] if self._head is not None else ())):
             slot.kill()
         for held in self._held.values():
             with suppress(EdarlError):
@@ -248,10 +265,33 @@ class Supervisor:
             self._store.close()
 
 
-def _children(settings: WorkerSettings) -> list[Slot]:
-    """Give the slots of a worker that uses no Ray."""
+def _children(settings: WorkerSettings, environment: Mapping[str, str]) -> list[Slot]:
+    """Give the slots of a worker."""
     hello = {"database": settings.database}
+    if settings.ray != NO_RAY:
+        hello["ray"] = settings.ray
     return [
-        Slot(number, hello=hello, start_s=settings.start_s, silence_s=settings.silence_s)
+        Slot(
+            number,
+            module=EXECUTOR if settings.ray == NO_RAY else RAY_EXECUTOR,
+            hello=dict(hello),
+            start_s=settings.start_s,
+            silence_s=settings.silence_s,
+            environment=environment,
+        )
         for number in range(settings.slots)
     ]
+
+
+def _head(settings: WorkerSettings, environment: Mapping[str, str]) -> Slot | None:
+    """Give the child that holds a cluster of this machine, where one is asked for."""
+    if settings.ray != LOCAL_RAY:
+        return None
+    return Slot(
+        settings.slots,
+        module=RAY_HEAD,
+        hello={},
+        start_s=settings.start_s,
+        silence_s=settings.silence_s,
+        environment=environment,
+    )
