@@ -121,7 +121,7 @@ class Plot:
         y: The vertical axis.
         marks: Marks inside the frame, those of lines drawn later on top.
         lines: Lines, drawn below the marks.
-        outside: How many marks lie outside the frame.
+        outside: Marks outside the frame.
     """
 
     width: int
@@ -130,7 +130,7 @@ class Plot:
     y: Axis
     marks: tuple[Mark, ...] = ()
     lines: tuple[Line, ...] = ()
-    outside: int = 0
+    outside: tuple[Mark, ...] = ()
 
 
 def scatter(marks: Sequence[Mark], *, everything: bool = False, size: tuple[int, int]) -> Plot:
@@ -151,6 +151,7 @@ def scatter(marks: Sequence[Mark], *, everything: bool = False, size: tuple[int,
     best = {(point.delay_ps, point.area_um2) for point in non_dominated(marks)}
     order = {"classic": 0, "yosys": 1, "front": 2}
     shown = [mark for mark in marks if x.shows(mark.delay_ps) and y.shows(mark.area_um2)]
+    outside = [mark for mark in marks if mark not in shown]
     placed = [
         Mark(
             mark.delay_ps,
@@ -170,7 +171,7 @@ def scatter(marks: Sequence[Mark], *, everything: bool = False, size: tuple[int,
         for series in ("classic", "front")
         if (curve := non_dominated([mark for mark in placed if mark.series == series]))
     ]
-    return Plot(width, height, x, y, tuple(placed), tuple(lines), len(marks) - len(placed))
+    return Plot(width, height, x, y, tuple(placed), tuple(lines), tuple(outside))
 
 
 def line_plot(name: str, points: Sequence[tuple[float, float]], *, size: tuple[int, int]) -> Plot:
@@ -191,18 +192,11 @@ def line_plot(name: str, points: Sequence[tuple[float, float]], *, size: tuple[i
 
 
 def _near(marks: Sequence[Mark]) -> list[Mark]:
-    """Choose what the frame is made for: the front as far as it falls, and what lies along it.
-
-    What Yosys makes is always among it: that is what a design is wanted instead of.
-    """
+    """Choose what the frame is made for: the front as far as it falls, and what lies along it."""
     front = [mark for mark in marks if mark.series == "front"] or list(marks)
     slowest = _FOCUS * min(mark.delay_ps for mark in front)
     largest = 1.02 * max(mark.area_um2 for mark in front)
-    return [
-        mark
-        for mark in marks
-        if mark.series == "yosys" or (mark.delay_ps <= slowest and mark.area_um2 <= largest)
-    ]
+    return [mark for mark in marks if mark.delay_ps <= slowest and mark.area_um2 <= largest]
 
 
 def _scale(values: Sequence[float], start: float, end: float) -> Axis:
