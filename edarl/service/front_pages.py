@@ -16,9 +16,14 @@ __all__ = ["FrontFormat", "FrontPages"]
 
 FrontFormat = Literal["json", "csv"]
 
-_Entry = tuple[tuple[int, str], Ready, str | None]
+_State = tuple[int, str, int]
+_Entry = tuple[_State, Ready, str | None]
 """What a page depends on, the page, and the cursor of the next one."""
 
+_Raw = tuple[bytes, bytes]
+"""Query string and Accept header."""
+
+_LONGEST_RAW = 500
 _MOST, _MOST_BYTES = 512, 8 * 1024 * 1024
 _MEDIA_TYPES: dict[FrontFormat, str] = {
     "json": "application/json",
@@ -36,6 +41,40 @@ class FrontPages:
         ]
         self._kept = OrderedDict()
         self._bytes = 0
+        self._asked: OrderedDict[_Raw, tuple[FrontQuery, FrontFormat, str | None, str]]
+        self._asked = OrderedDict()
+
+    def remember(
+        self, raw: _Raw, query: FrontQuery, form: FrontFormat, following: str | None, link: str
+    ) -> None:
+        """Note what a request meant, so that `again` need not read it once more.
+
+        Args:
+            raw: The query string and the Accept header as they came.
+            query: Which part of which front that is.
+            form: How it is to be written.
+            following: The cursor of the page after it.
+            link: The Link header that goes with that; empty for none.
+        """
+        if len(raw[0]) + len(raw[1]) > _LONGEST_RAW:
+            return
+        with self._lock:
+            self._asked[raw] = (query, form, following, link)
+            self._asked.move_to_end(raw)
+            while len(self._asked) > _MOST:
+                self._asked.popitem(last=False)
+
+    def again(self, service: Service, raw: _Raw) -> tuple[Ready, str] | None:
+        """Give the page of a request that came before, with its Link header, if it is kept.
+
+        Errors as of `kept`.
+        """
+        asked = self._asked.get(raw)
+        if asked is None:
+            return None
+        query, form, following, link = asked
+        found = self.kept(service, query, form)
+        return (found[0], link) if found is not None and found[1] == following else None
 
     def kept(
         self, service: Service, query: FrontQuery, form: FrontFormat
@@ -67,9 +106,7 @@ class FrontPages:
         document = front_document(service, query)
         text = document.model_dump_json() if form == "json" else front_csv(document)
         ready = Ready.of("front", text.encode(), _MEDIA_TYPES[form])
-        # What is being measured comes without a new version of the store.
-        if "yosys" not in document.baselines.notes:
-            self._keep((query, form), (state, ready, document.next))
+        self._keep((query, form), (state, ready, document.next))
         return ready, document.next
 
     def _keep(self, key: tuple[FrontQuery, FrontFormat], entry: _Entry) -> None:
@@ -82,6 +119,7 @@ class FrontPages:
                 self._bytes -= len(dropped[1].data)
 
 
-def _state(service: Service, query: FrontQuery) -> tuple[int, str]:
+def _state(service: Service, query: FrontQuery) -> _State:
     """Give what a page depends on: asked of the database, as workers store designs there."""
-    return service.store.version(), service.libraries.entry(query.library).digest
+    digest = service.libraries.entry(query.library).digest
+    return service.store.version(), digest, service.yosys.stamp

@@ -52,6 +52,12 @@ class YosysPoints:
         self._known: dict[str, tuple[Point, ...]] = {}
         self._failed: dict[str, str] = {}
         self._waiting: set[str] = set()
+        self._stamp = 0
+
+    @property
+    def stamp(self) -> int:
+        """Something that is another number whenever `points` may say something else."""
+        return self._stamp
 
     def close(self) -> None:
         """Begin nothing new; what is being measured is not waited for."""
@@ -125,6 +131,7 @@ class YosysPoints:
         finally:
             with self._lock:
                 self._waiting.discard(key)
+                self._stamp += 1
 
     def _remember(self, key: str, found: tuple[Point, ...]) -> None:
         with self._lock:

@@ -204,3 +204,26 @@ def test_an_unknown_circuit_or_library_is_refused(client: TestClient) -> None:
                   {"library": "../x"}, {"load_ff": "nan"}, {"driver_cell": "nope"}):  # fmt: skip
         answer = client.get("/v1/fronts", params={"width": 8, **asked})
         assert answer.status_code == 422, asked
+
+
+def test_the_short_way_gives_what_the_usual_way_gives(client: TestClient) -> None:
+    _wait_for_yosys(client)
+    for path in (
+        "/v1/fronts?width=8",
+        "/v1/fronts?width=8&limit=2",
+        "/v1/fronts?width=8&format=csv",
+    ):
+        usual = client.get(f"{path}&carry_in=false")
+        again = client.get(f"{path}&carry_in=false")  # read before: taken from memory
+        own = {"date", "x-request-id"}
+        assert again.content == usual.content
+        assert {k: v for k, v in again.headers.items() if k not in own} == {
+            k: v for k, v in usual.headers.items() if k not in own
+        }
+        known = {"If-None-Match": usual.headers["etag"]}
+        assert client.get(f"{path}&carry_in=false", headers=known).status_code == 304
+    text = client.get("/v1/fronts?width=8", headers={"Accept": "text/csv"}).text
+    assert text.startswith("id,")
+    assert client.get("/v1/fronts?width=8").json()["items"]
+    better = record(service_of(client).store, "sklansky", area_um2=1.0, delay_ps=1.0, proven=True)
+    assert [item["id"] for item in items(front(client))] == [better]

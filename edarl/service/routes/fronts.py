@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from anyio import to_thread
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from edarl.runs.jobs.requests import (
@@ -76,6 +76,7 @@ class FrontParameters(BaseModel):
 async def get_front(
     service: ServiceDep,
     _: Reader,
+    request: Request,
     asked: Annotated[FrontParameters, Query()],
     accept: Annotated[str | None, Header(max_length=1000)] = None,
     if_none_match: Annotated[
@@ -94,9 +95,10 @@ async def get_front(
     if found is None:
         found = await to_thread.run_sync(service.fronts.page, service, query, form)
     ready, following = found
-    headers = {"Vary": "Accept"}
-    if following is not None:
-        headers["Link"] = f'<{_next(asked, following)}>; rel="next"'
+    link = "" if following is None else f'<{_next(asked, following)}>; rel="next"'
+    raw = request.scope["query_string"], (accept or "").encode("latin-1", "replace")
+    service.fronts.remember(raw, query, form, following, link)
+    headers = {"Vary": "Accept"} | ({"Link": link} if link else {})
     return answer(ready, if_none_match, REVALIDATED, headers)
 
 
