@@ -90,6 +90,8 @@ def _complete(operation: Json, path: str, *, with_keys: bool) -> None:
         statuses |= {408, 413, 415, 422}
     if path.startswith("/v1") or "security" in operation:
         statuses |= {503}
+    if "202" in operation["responses"]:  # it makes jobs, and there may be too many
+        statuses |= {429}
     if "security" in operation:
         statuses |= {401} if with_keys else set()
         if not with_keys:  # a key is looked at nowhere, so none is needed

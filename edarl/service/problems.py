@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -55,6 +55,7 @@ log = structlog.get_logger()
 PROBLEM_TYPE = "application/problem+json"
 """The media type of every error."""
 
+_METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "PATCH"})
 _MOST_FIELDS = 20
 _MOST_SHOWN = 60
 _RETRY_S = 5
@@ -221,11 +222,21 @@ def install(app: FastAPI) -> None:
 
 async def _handle(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
+    if problem.kind.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem = replace(problem, headers=_allowed(request, problem.headers))
     # What a route raises as a problem is meant, whatever its status.
     if problem.kind.status >= 500 and not isinstance(error, ProblemError):
         request_id = request.scope.get("edarl.request_id", "")
         log.error("request failed", request_id=request_id, error=str(error), exc_info=error)
     return problem_response(problem, request.scope)
+
+
+def _allowed(request: Request, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Name every method of an address: Starlette knows those of its first route only."""
+    template = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(template, ())
+    names = {name.upper() for name in methods if name.upper() in _METHODS}
+    return {**headers, "Allow": ", ".join(sorted(names))} if names else headers
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type

@@ -154,8 +154,7 @@ class Writer:
 def _outcome(work: Callable[[], Any]) -> Any:  # Any: what the work gives, or what it raised
     try:
         return work()
-    except Exception as error:  # the thread goes on; whoever waits gets it
-        log.warning("writing failed", error=str(error))
+    except Exception as error:  # the thread goes on; whoever waits gets it, and tells
         return error
 
 

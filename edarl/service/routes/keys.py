@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edarl.service.deps import COOKIE, KeyDep, ServiceDep
 from edarl.service.keyring import Caller
+from edarl.service.problems import problems
 
 __all__ = ["KeyDocument", "SessionRequest", "router"]
 
@@ -46,7 +47,7 @@ async def get_key(caller: KeyDep) -> KeyDocument:
     return _document(caller)
 
 
-@router.post("/session", summary="Keep a key in a cookie", status_code=200)
+@router.post("/session", summary="Keep a key in a cookie", responses=problems(401, 503))
 async def open_session(
     service: ServiceDep, body: SessionRequest, request: Request, response: Response
 ) -> KeyDocument:
