@@ -235,7 +235,7 @@ def lookups(seconds: float) -> dict[str, Any]:
     with folder_of_service() as home, started(home) as running:
         start_worker(running)
         _, known = fetch_json(f"{running.url}/v1/libraries")
-        names = [library["name"] for library in known["items"]]
+        names = [library["name"] for library in known["libraries"]]
         if "nangate45" not in names:
             return {"left out": f"nangate45 is not installed; there are {', '.join(names)}"}
         for width, delays_ps in ((16, (240.0, 320.0)), (64, (420.0, 560.0))):

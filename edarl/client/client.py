@@ -229,7 +229,7 @@ class Client(JobClient):
         Raises:
             ServiceError: The service refuses or is away.
         """
-        return list(self._items("v1/libraries", {}))
+        return _entries(self._get("v1/libraries"), "libraries")
 
     def circuits(self) -> list[dict[str, Any]]:  # JSON values
         """Give the kinds of circuits that the service knows.
@@ -237,22 +237,29 @@ class Client(JobClient):
         Raises:
             ServiceError: The service refuses or is away.
         """
-        return list(self._items("v1/circuits", {}))
+        return _entries(self._get("v1/circuits"), "circuits")
 
     def readiness(self) -> dict[str, Any]:  # JSON values
-        """Give what the service says of its database, tools and workers.
+        """Give what the service says of its database, tools and workers; asked once.
 
         Raises:
             UnavailableError: Something of it is missing; ``problem`` says what.
             ServiceError: The service is away.
         """
-        return self._get("readyz")
+        return self._transport.ask("GET", "readyz", once=True).document()
 
 
 def _body(
     request: DesignRequest | RolloutRequest | TrainingRequest | LayoutRequest,
 ) -> dict[str, Any]:  # JSON values
     return request.model_dump(mode="json", exclude_unset=True)
+
+
+def _entries(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:  # JSON values
+    entries = document.get(name)
+    if not isinstance(entries, list):
+        raise AnswerError(f"the answer should hold {name}, it has: {', '.join(document)}")
+    return entries
 
 
 def _answer(document: Mapping[str, Any], reply: Reply) -> DesignAnswer:

@@ -6,7 +6,7 @@ ServiceError                    the service did not give what was asked for
 │   ├── KeyRefusedError         no API key, an unknown or a revoked one (401)
 │   ├── ForbiddenError          the key may not do this (403)
 │   ├── UnknownError            there is no such design, job, agent, ..., or it is another's (404)
-│   ├── ConflictError           it contradicts what is there, such as a used idempotency key (409)
+│   ├── ConflictError           it contradicts what is there, such as a used idempotency key
 │   └── LimitError              the key's quota or the queue's limit is used up (429)
 ├── UnavailableError            the service has a fault or is overloaded (500 and above)
 ├── AnswerError                 an answer is not what the service should give, or was damaged
@@ -140,6 +140,8 @@ def error_of(
     kind: type[ServiceError] = UnavailableError
     if status < 500:
         kind = _KINDS.get(status, RefusedError)
+    if str(problem.get("type", "")).endswith("/idempotency-conflict"):
+        kind = ConflictError
     message = str(problem.get("detail") or problem.get("title") or f"HTTP status {status}")
     lines = [f"the service answered {status}: {message}"]
     faults = [fault for fault in problem.get("errors") or () if isinstance(fault, Mapping)]

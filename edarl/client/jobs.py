@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -28,6 +29,8 @@ DEFAULT_URL = "http://127.0.0.1:8400"
 _FIRST_POLL_S = 0.1
 _LONGEST_POLL_S = 2.0
 _RECONNECT_S = 0.5
+_END = "end"
+"""The event that says that no more will come."""
 
 
 class JobClient:
@@ -177,21 +180,18 @@ class JobClient:
         """
         path, last = f"{_job_path(job_id)}/events", after
         while True:
-            # Asked first: what a job wrote before its end is all there when the stream closes.
-            was_final = self.job(job_id).is_final
             pause_s = _RECONNECT_S
-            try:
+            with suppress(UnreachableError):
                 for event in self._transport.events(path, after=last):
+                    if event.event == _END:
+                        return
                     if event.retry is not None:
                         pause_s = event.retry / 1000
                     last = event.id or last
                     if event.data:
                         yield _event(event.id, event.event, event.data)
-            except UnreachableError:
-                was_final = False
-            if was_final:
-                return
             time.sleep(pause_s)
+            self.job(job_id)  # as patient as any question, which a stream is not
 
     # ---------------------------------------------------------------- inside
 

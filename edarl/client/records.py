@@ -110,7 +110,8 @@ class JobEvent:
     """Something that happened in a job.
 
     Attributes:
-        id: Its number in the job, for going on after it.
+        id: Its number in the job, for going on after it; of ``progress``, which has none, that of
+            the event before.
         type: What kind of thing, such as ``progress``.
         data: The rest.
     """

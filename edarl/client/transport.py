@@ -129,8 +129,9 @@ class Transport:
         body: Mapping[str, Any] | None = None,  # JSON values
         idempotency_key: str | None = None,
         accept: str | None = None,
+        once: bool = False,
     ) -> Reply:
-        """Ask once, and again where that is safe and may help.
+        """Ask once, and unless once is enough again where that is safe and may help.
 
         Raises:
             ServiceError: The service refuses, is away, or cannot be reached.
@@ -147,6 +148,8 @@ class Transport:
         request = self._http.build_request(
             method, self._address(path), params=query or None, json=body, headers=headers
         )
+        if once:
+            return self._once(request)
         return self._repeat(lambda: self._once(request), safe=safe)
 
     def events(self, path: str, *, after: str | None = None) -> Iterator[httpx2.ServerSentEvent]:

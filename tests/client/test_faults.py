@@ -344,24 +344,30 @@ def test_events_go_on_after_the_last_one_when_the_connection_breaks(
     faulty: Faulty, pauses: list[float]
 ) -> None:
     job, stream = f"GET /v1/jobs/{JOB['id']}", f"GET /v1/jobs/{JOB['id']}/events"
-    done = {**JOB, "status": "done", "result": {}}
-    faulty.script(job, answer(JOB), answer(JOB), answer(done))
-    first = 'id: 1\nevent: started\ndata: {"worker": "w"}\n\n'
-    second = 'id: 2\nevent: progress\ndata: {"done": 5}\n\n'
-    third = 'id: 3\nevent: ended\ndata: {"status": "done"}\n\n'
+    faulty.script(job, drop, answer(JOB))
+    first = 'id: 1\nevent: status\ndata: {"status": "running"}\n\n'
+    second = 'id: 2\nevent: log\ndata: {"line": "x"}\n\nevent: progress\ndata: {"done": 5}\n\n'
+    third = 'id: 3\nevent: status\ndata: {"status": "done"}\n\n'
+    end = "event: end\ndata: {}\nretry: 60000\n\n"
     faulty.script(
-        stream, events(first, cut=True), events(": still here\n\n", second), events(third)
+        stream,
+        events(first, cut=True),
+        drop,
+        events(": still here\n\n", second),
+        events(third + end),
     )
     with Client(faulty.url) as client:
         seen = list(client.events(str(JOB["id"])))
     assert [(event.id, event.type) for event in seen] == [
-        ("1", "started"),
+        ("1", "status"),
+        ("2", "log"),
         ("2", "progress"),
-        ("3", "ended"),
+        ("3", "status"),
     ]
-    assert seen[1].data == {"done": 5}
+    assert seen[2].data == {"done": 5}
     asked = [one.headers.get("last-event-id") for one in faulty.asked if "events" in one.path]
-    assert asked == [None, "1", "2"]
+    assert asked == [None, "1", "1", "2"]
+    assert 60 not in pauses
 
 
 def test_events_of_an_unknown_job_are_an_error(faulty: Faulty) -> None:
