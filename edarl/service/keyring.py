@@ -67,16 +67,16 @@ class Keyring:
     Attributes:
         store: Where the keys are.
         settings: What the service was told.
+        required: Whether a key is needed at all.
     """
 
     store: Store
     settings: ServiceSettings
+    required: bool = field(init=False)
     _known: OrderedDict[bytes, tuple[float, ApiKey]] = field(default_factory=OrderedDict)
 
-    @property
-    def required(self) -> bool:
-        """Whether a key is needed at all."""
-        return self.settings.with_keys
+    def __post_init__(self) -> None:
+        self.required = self.settings.with_keys
 
     def check(self) -> None:
         """Refuse to run where keys are needed and there is none.

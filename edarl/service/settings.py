@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
@@ -64,12 +63,12 @@ class ServiceSettings(BaseSettings):
     worker_fresh_s: PositiveFloat = 20.0
     """How long after its last sign of life a worker counts as alive."""
 
-    @cached_property
+    @property
     def store_target(self) -> str:
         """The database as `edarl.store.Store.open` takes it."""
         return self.database or str(home() / "edarl.db")
 
-    @cached_property
+    @property
     def with_keys(self) -> bool:
         """Whether requests need an API key; always where others can reach the address."""
         return bool(self.keys_required) or not is_loopback(self.host)
