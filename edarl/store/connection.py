@@ -12,17 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, insert, make_url
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from edarl.errors import StoreError
 from edarl.store import schema
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql
 
 __all__ = [
     "Database",
@@ -245,8 +242,6 @@ def create_tables(connection: Connection) -> None:
 def insert_or(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Give an INSERT that can be told what to do on a conflict, for this kind of database."""
     if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
         return postgresql.insert(table)
     return sqlite.insert(table)
 
