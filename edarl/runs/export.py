@@ -19,20 +19,14 @@ from edarl.hdl.drawing import graph_dot, graph_svg
 from edarl.hdl.fusesoc import fusesoc_core
 from edarl.hdl.mapping import map_direct
 from edarl.hdl.reference import behavioural_verilog
-from edarl.hdl.techmap import (
-    YosysFiles,
-    abc_script,
-    addition_map_verilog,
-    netlist_flow,
-    techmap_flow,
-    techmap_verilog,
-)
+from edarl.hdl.techmap import techmap_verilog
 from edarl.hdl.testbench import testbench_verilog
 from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.runs.confirming import proof_record
+from edarl.runs.recipes import SMALLEST_PS, recipe_files
 from edarl.store import LibraryRef
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
@@ -58,7 +52,6 @@ FORMATS: Mapping[str, str] = {
 }
 """Every format, in the order in which the files are listed."""
 
-_SMALLEST_PS = 1.0e6
 _WIDEST_LCU = 255
 
 
@@ -243,7 +236,7 @@ def _not_applicable(
 
 def _best_netlist(designs: Sequence[Design], target: Target) -> Confirmed:
     """Confirm every p mode in every flow, and what is known; give the best by its own figures."""
-    delay_ps = target.delay_ps or _SMALLEST_PS
+    delay_ps = target.delay_ps or SMALLEST_PS
     requests = [
         Request(design, flow.name, delay_ps)
         for design in designs
@@ -302,7 +295,10 @@ def _mapped(
     if "techmap" in wanted:
         files.append(_techmap(design))
     if target is not None and "recipe" in wanted:
-        files += _recipes(design.circuit, target, wanted)
+        files += [
+            ExportFile(file, "recipe", text, summary)
+            for file, (text, summary) in _recipes(design.circuit, target, wanted).items()
+        ]
     return files
 
 
@@ -316,20 +312,7 @@ def _techmap(design: Design) -> ExportFile:
     return ExportFile(file, "techmap", text, _summary("techmap"), proofs[-1])
 
 
-def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> list[ExportFile]:
-    """Make the scripts; as they stand they synthesise the reference, a plain ``a + b``."""
-    name, delay_ps = circuit.name, target.delay_ps or _SMALLEST_PS
-    constraint = (
-        f"set_driving_cell {target.constraint.driver_cell}\n"
-        f"set_load {target.constraint.load_ff:.6f} [all_outputs]\n"
-    )
-    script = abc_script(delay_ps, "delay" if target.delay_ps else "area")
-    files = {
-        "constraint": (constraint, "driver and load, as Yosys reads them"),
-        f"{name}.abc": (script, "ABC script that keeps the structure"),
-        f"{name}_reference.v": (_reference(circuit), _summary("reference")),
-    }
-
+def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
     liberty = target.liberty
     if liberty is None:
         if not isinstance(target.library, CellLibrary):
@@ -337,35 +320,17 @@ def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> list[Ex
                 f"scripts should know the Liberty file of {target.library.name}; give `liberty`"
             )
         liberty = str(target.library.liberty_path)
-
-    def paths(output: str) -> YosysFiles:
-        return YosysFiles(
-            sources=(f"{name}_reference.v",),
-            liberty=liberty,
-            constraint="constraint",
-            abc_script=f"{name}.abc",
-            output=output,
-        )
-
-    top = f"{name}_reference"
-    if "techmap" in wanted:
-        flow = techmap_flow(paths(f"{name}_with_techmap.v"), top, f"{name}_techmap.v", delay_ps)
-        files[f"{name}_techmap.ys"] = (flow, "Yosys script with the map file")
-    if "netlist" in wanted:
-        instances = addition_map_verilog(circuit)
-        files[f"{name}_add_map.v"] = (instances, "Yosys map file: additions get the netlist")
-        flow = netlist_flow(
-            paths(f"{name}_with_netlist.v"),
-            top,
-            f"{name}_add_map.v",
-            f"{name}_netlist.v",
-            name,
-            delay_ps,
-        )
-        files[f"{name}_netlist.ys"] = (flow, "Yosys script that keeps the netlist whole")
-    if "reference" in wanted:
-        del files[f"{name}_reference.v"]  # it is written anyway
-    return [ExportFile(file, "recipe", text, summary) for file, (text, summary) in files.items()]
+    files = recipe_files(
+        circuit,
+        liberty=liberty,
+        constraint=target.constraint,
+        delay_ps=target.delay_ps,
+        techmap="techmap" in wanted,
+        netlist="netlist" in wanted,
+    )
+    if "reference" not in wanted:  # it is written anyway where it is
+        files[f"{circuit.name}_reference.v"] = (_reference(circuit), _summary("reference"))
+    return files
 
 
 def _summary(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import Response
 
-from edarl.service.shelf import Ready
+from edarl.service.ready import Ready
 
 __all__ = ["FOREVER", "NOT_MODIFIED", "REVALIDATED", "answer", "has_already"]
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
 from edarl.service.fronts import FrontQuery, front_csv, front_document
-from edarl.service.shelf import Ready
+from edarl.service.ready import Ready
 
 if TYPE_CHECKING:
     from edarl.service.context import Service
@@ -36,9 +36,7 @@ class FrontPages:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[
-            tuple[FrontQuery, FrontFormat], tuple[tuple[int, str], Ready, str | None]
-        ]
+        self._kept: OrderedDict[tuple[FrontQuery, FrontFormat], _Entry]
         self._kept = OrderedDict()
         self._bytes = 0
         self._asked: OrderedDict[_Raw, tuple[FrontQuery, FrontFormat, str | None, str]]

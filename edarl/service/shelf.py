@@ -8,20 +8,20 @@ is read.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 
 from edarl.errors import StoreError
 from edarl.metrics import Constraint, Point
 from edarl.prefix.circuits import Circuit
+from edarl.service.builders import Builders
 from edarl.service.design_documents import (
     RegularFront,
     design_document,
@@ -39,12 +39,13 @@ from edarl.service.files import (
     report_of,
 )
 from edarl.service.problems import ProblemError
+from edarl.service.ready import Ready, Recent
 from edarl.service.schemas import DesignDocument
 from edarl.store import LibraryRef, Store
 from edarl.store.artifacts import get_artifact, put_artifact
 from edarl.store.lookup import ServedDesign, served_design, served_front
 
-__all__ = ["ARCHIVE", "Known", "Ready", "Shelf"]
+__all__ = ["ARCHIVE", "Known", "Shelf"]
 
 log = structlog.get_logger()
 
@@ -58,35 +59,6 @@ _BUILDERS = 2
 _ORDER: tuple[Group, ...] = ("stored", "derived", "proven", "mapped")
 
 _MOST_FRONTS, _MOST_OF_FRONT = 256, 1000
-
-Key = TypeVar("Key")
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Bytes to hand out.
-
-    Attributes:
-        name: The name of the file, or the design's id.
-        data: The bytes.
-        media_type: Their media type.
-        etag: Their strong ETag, in quotes: the sha256 of the bytes.
-    """
-
-    name: str
-    data: bytes
-    media_type: str
-    etag: str
-
-    @classmethod
-    def of(cls, name: str, data: bytes, media_type: str) -> Ready:
-        """Take bytes and name them by their digest."""
-        return cls(name, data, media_type, f'"{hashlib.sha256(data).hexdigest()}"')
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the bytes."""
-        return self.etag.strip('"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +74,6 @@ class Known:
     regular: RegularFront
 
 
-class _Recent(Generic[Key]):
-    """What was used last, up to a number of entries and of bytes; for several threads."""
-
-    def __init__(self, *, entries: int, size: int) -> None:
-        self._entries, self._size = entries, size
-        self._held = 0
-        self._known: OrderedDict[Key, Ready] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Key) -> Ready | None:
-        with self._lock:
-            ready = self._known.get(key)
-            if ready is not None:
-                self._known.move_to_end(key)
-            return ready
-
-    def put(self, key: Key, ready: Ready) -> None:
-        with self._lock:
-            before = self._known.pop(key, None)
-            self._held += len(ready.data) - (len(before.data) if before else 0)
-            self._known[key] = ready
-            while len(self._known) > self._entries or self._held > self._size:
-                _, dropped = self._known.popitem(last=False)
-                self._held -= len(dropped.data)
-
-
 class Shelf:
     """The designs of both stores with their files; safe to use from several threads.
 
@@ -139,16 +85,16 @@ class Shelf:
     def __init__(self, store: Store, known: Store) -> None:
         self._store = store
         self._known = known
-        self._documents: _Recent[str] = _Recent(entries=_MOST_DOCUMENTS, size=32 * 1024 * 1024)
-        self._files: _Recent[tuple[str, str]] = _Recent(entries=4096, size=_MOST_FILE_BYTES)
+        self._documents: Recent[str] = Recent(entries=_MOST_DOCUMENTS, size=32 * 1024 * 1024)
+        self._files: Recent[tuple[str, str]] = Recent(entries=4096, size=_MOST_FILE_BYTES)
         self._lock = threading.Lock()
         self._of_known: OrderedDict[tuple[Circuit, str, Constraint], Known] = OrderedDict()
-        self._pool = ThreadPoolExecutor(_BUILDERS, thread_name_prefix="edarl-files")
+        self._builders = Builders(_BUILDERS, "edarl-files")
         self._building: dict[tuple[str, Group], Future[dict[str, Ready]]] = {}
 
     def close(self) -> None:
         """Begin nothing new; what is being made is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._builders.close()
 
     # ---------------------------------------------------------------- documents
 
@@ -298,7 +244,10 @@ class Shelf:
                     "files of too many designs are being made; ask again",
                     headers={"Retry-After": "10"},
                 )
-            future = self._pool.submit(self._made, store, served, group)
+            try:
+                future = self._builders.submit(lambda: self._made(store, served, group))
+            except RuntimeError as error:
+                raise _ending() from error
             self._building[key] = future
         future.add_done_callback(lambda _: self._forget(key))
         return future
@@ -395,12 +344,14 @@ def _archive_name(served: ServedDesign) -> str:
 
 def _hand_over(done: Future[dict[str, Ready]], name: str, promise: Future[Ready]) -> None:
     if done.cancelled():
-        promise.set_exception(
-            ProblemError("busy", "the service is ending; ask again", headers={"Retry-After": "5"})
-        )
+        promise.set_exception(_ending())
         return
     error = done.exception()
     if error is not None:
         promise.set_exception(error)
     else:
         promise.set_result(done.result()[name])
+
+
+def _ending() -> ProblemError:
+    return ProblemError("busy", "the service is ending; ask again", headers={"Retry-After": "5"})

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from edarl.errors import EdarlError
 from edarl.service.conditional import FOREVER, REVALIDATED, has_already
 from edarl.service.context import Service
-from edarl.service.shelf import Ready
+from edarl.service.ready import Ready
 
 __all__ = ["Shortcut"]
 

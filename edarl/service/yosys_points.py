@@ -11,7 +11,6 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple
 from functools import lru_cache
@@ -24,6 +23,7 @@ from edarl.errors import EdarlError
 from edarl.metrics import Constraint, Point
 from edarl.objectives.fronts import non_dominated
 from edarl.prefix.circuits import Circuit
+from edarl.service.builders import Builders
 from edarl.service.libraries import Libraries
 from edarl.synthesis.baseline import yosys_adder_baseline
 from edarl.synthesis.process import tool_versions
@@ -47,7 +47,7 @@ class YosysPoints:
 
     def __init__(self, libraries: Libraries) -> None:
         self._libraries = libraries
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="edarl-yosys")
+        self._builders = Builders(1, "edarl-yosys")
         self._lock = threading.Lock()
         self._known: dict[str, tuple[Point, ...]] = {}
         self._failed: dict[str, str] = {}
@@ -61,7 +61,7 @@ class YosysPoints:
 
     def close(self) -> None:
         """Begin nothing new; what is being measured is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._builders.close()
 
     def points(
         self,
@@ -105,7 +105,7 @@ class YosysPoints:
                 return (), "not measured yet, as others are being measured; ask again in a while"
             self._waiting.add(key)
         try:
-            self._pool.submit(self._measure, key, circuit, library, constraint, targets)
+            self._builders.submit(lambda: self._measure(key, circuit, library, constraint, targets))
         except RuntimeError:  # the service is ending
             return (), "not measured yet"
         return (), "being measured; ask again in a while"

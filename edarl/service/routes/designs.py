@@ -14,8 +14,9 @@ from edarl.service.conditional import FOREVER, NOT_MODIFIED, answer
 from edarl.service.context import Service
 from edarl.service.deps import Designer, Reader, ServiceDep, submit
 from edarl.service.problems import problems
+from edarl.service.ready import Ready
 from edarl.service.schemas import DesignAnswer, DesignDocument
-from edarl.service.shelf import ARCHIVE, Ready
+from edarl.service.shelf import ARCHIVE
 from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
 __all__ = ["router"]
