@@ -160,7 +160,6 @@ def job_view(job: JobDocument, events: Sequence[JobEvent]) -> JobView:
                 ("Took [s]", _took(job)),
                 ("Attempt", str(job.attempt) if job.attempt else ""),
                 ("Work", f"{job.work:.0f} n·log2 n" if job.work else ""),
-                ("Id", job.id),
             )
             if value
         ],
@@ -193,6 +192,9 @@ def said(data: Mapping[str, Any]) -> str:
         if isinstance(data.get(name), str):
             return str(data[name])
     rest = {name: value for name, value in data.items() if name != "scalars"}
+    zeros = [name for name in rest if rest[name] == 0 and name not in ("done", "total")]
+    for name in zeros:  # progress counts much that stays zero in most jobs
+        del rest[name]
     parts = []
     if "done" in rest and "total" in rest:
         stage = f"{rest.pop('stage')}: " if rest.get("stage") else ""
@@ -260,12 +262,17 @@ def _outcome(job: JobDocument) -> Outcome | None:
         return Outcome("bad", str(problem.get("detail") or problem.get("title") or "It failed."))
     if job.status == "cancelled":
         return Outcome("", "It was cancelled; what had been found until then is in the store.")
+    delay_ps, area_um2 = result.get("delay_ps"), result.get("area_um2")
+    figures = ""
+    if isinstance(delay_ps, int | float) and isinstance(area_um2, int | float):
+        figures = f": {delay_ps:.1f} ps, {area_um2:.1f} µm²"
     if job.status == "not_met":
-        text = "No design met the delay. The fastest one that was found is stored."
+        text = f"No design met the delay. The fastest one that was found is stored{figures}."
         return Outcome("bad", text, href, link)
     if job.kind == "training":
         return Outcome("ok", "It has ended.", "/agents", "See the agents")
-    return Outcome("ok", "Done." if not design else "Found, proven and stored.", href, link)
+    text = f"Found, proven and stored{figures}." if design else "Done."
+    return Outcome("ok", text, href, link)
 
 
 def _took(job: JobDocument) -> str:

@@ -191,7 +191,10 @@ def test_asking_for_an_unknown_design_follows_its_job_to_the_end(
     found = front_ids(site)[0]
     site.service.queue.finish(lease, "done", result={"design_id": found, "met": True})
     expect(answer).to_contain_text("Found, proven and stored.")
-    assert answer.get_by_role("link").get_attribute("href") == f"/designs/{found}"
+    opened = answer.get_by_role("link", name="Open the design")
+    assert opened.get_attribute("href") == f"/designs/{found}"
+    answer.get_by_role("link", name="Show its front").click()
+    expect(page.locator("h1")).to_have_text("21-bit incrementer")
 
 
 def test_a_job_is_watched_and_cancelled(visit: Visit, site: LiveServer) -> None:

@@ -207,7 +207,7 @@
     const parts = total === undefined ? [] : [`${stage ? `${stage}: ` : ""}${done} of ${total}`];
     if (stage && total === undefined) rest.stage = stage;
     for (const [name, value] of Object.entries(rest)) {
-      if (value !== null && typeof value !== "object") {
+      if (value !== null && value !== 0 && typeof value !== "object") {
         parts.push(`${name.replaceAll("_", " ")} ${round(value)}`);
       }
     }
@@ -322,15 +322,24 @@
     const out = one(".answer", form);
     const button = one("button[type=submit]", form);
 
-    function show(text, kind, link) {
+    function show(text, kind, ...links) {
       const message = make("div", text, `message ${kind}`);
-      if (link) {
-        message.append(" ");
+      for (const link of links.filter(Boolean)) {
         const anchor = make("a", link.text);
         anchor.href = link.href;
-        message.append(anchor);
+        message.append(" ", anchor, ".");
       }
       out.replaceChildren(message);
+    }
+
+    // The circuit that was asked for, as the address of its front.
+    function front() {
+      const wanted = new URLSearchParams();
+      for (const name of ["circuit", "width", "library", "carry_in", "carry_out"]) {
+        const value = new FormData(form).get(name);
+        if (value) wanted.set(name, value);
+      }
+      return { text: "Show its front", href: `/?${wanted}` };
     }
 
     function finished(answer) {
@@ -338,7 +347,10 @@
       const id = result.design_id;
       button.disabled = false;
       if (answer.status === "done" && id) {
-        show("Found, proven and stored.", "ok", { text: "Open the design", href: `/designs/${id}` });
+        const figures = result.delay_ps && result.area_um2
+          ? `: ${round(result.delay_ps)} ps, ${round(result.area_um2)} µm²` : "";
+        show(`Found, proven and stored${figures}.`, "ok",
+          { text: "Open the design", href: `/designs/${id}` }, front());
       } else if (answer.status === "not_met") {
         const fastest = result.fastest_id || id;
         show("No design meets this delay.", "bad",
