@@ -42,3 +42,9 @@ def client(service: LiveServer) -> Iterator[Client]:
     """A client of it."""
     with Client(service.url) as client:
         yield client
+
+
+@pytest.fixture
+def service_settings(tmp_path: Path, edarl_home: Path) -> ServiceSettings:
+    """Settings of a service with an empty database."""
+    return ServiceSettings(port=0, database=str(tmp_path / "edarl.db"))
