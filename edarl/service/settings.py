@@ -54,10 +54,6 @@ class ServiceSettings(BaseSettings):
     max_waiting_writes: PositiveInt = 2000
     """How many submissions may wait to be written before new ones are told to come back."""
 
-    work_per_hour: PositiveFloat = 2e7
-    """The work a new key may ask for in an hour: the sum of n log2 n over evaluation calls."""
-    max_active_jobs: PositiveInt = 20
-    """How many jobs of a new key may be queued or running at the same time."""
     max_queued_jobs: PositiveInt = 50_000
     """How many jobs may be queued or running at the same time where no keys are needed."""
     worker_fresh_s: PositiveFloat = 20.0
