@@ -24,8 +24,17 @@ _LOG_STEPS = (
     (1.0,),
 )
 _MOST_TICKS = 9
+_ROOM = 38
+"""Pixels that a tick needs at least."""
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 54
 """Pixels around the frame: room for ticks and the names of the axes."""
+
+_FEW = 4
+"""Fewer points do not show how high the frame should be."""
+
+_DOTTED = 60
+"""A curve of at most so many points shows each of them."""
 
 _FOCUS = 3.0
 """Beyond so many times the fastest delay the front is flat: nobody buys area with such delays."""
@@ -70,7 +79,9 @@ class Axis:
 
     def ticks(self) -> tuple[Tick, ...]:
         """Give round values on the axis."""
-        values = _log_values(self.low, self.high) if self.is_log else _values(self.low, self.high)
+        most = max(2, min(_MOST_TICKS, int(abs(self.end - self.start) / _ROOM)))
+        choose = _log_values if self.is_log else _values
+        values = choose(self.low, self.high, most)
         return tuple(Tick(self.at(value), f"{value:g}") for value in values)
 
 
@@ -188,14 +199,18 @@ def line_plot(name: str, points: Sequence[tuple[float, float]], *, size: tuple[i
     x = Axis(min(across), max(max(across), min(across) + 1), _LEFT, width - _RIGHT)
     y = Axis(min(up) - margin, max(up) + margin, height - _BOTTOM, _TOP)
     steps = [f"{x.at(along)} {y.at(value)}" for along, value in points]
-    return Plot(width, height, x, y, lines=(Line("curve", name, "M" + "L".join(steps)),))
+    # A line of no length with a round end is a dot.
+    dots = "".join(f"M{step}h0" for step in (steps if len(steps) <= _DOTTED else ()))
+    lines = (Line("curve", name, "M" + "L".join(steps)), Line("curve dots", name, dots))
+    return Plot(width, height, x, y, lines=lines)
 
 
 def _near(marks: Sequence[Mark]) -> list[Mark]:
     """Choose what the frame is made for: the front as far as it falls, and what lies along it."""
     front = [mark for mark in marks if mark.series == "front"] or list(marks)
     slowest = _FOCUS * min(mark.delay_ps for mark in front)
-    largest = 1.02 * max(mark.area_um2 for mark in front)
+    few = len(front) < _FEW
+    largest = math.inf if few else 1.02 * max(mark.area_um2 for mark in front)
     return [mark for mark in marks if mark.delay_ps <= slowest and mark.area_um2 <= largest]
 
 
@@ -216,20 +231,20 @@ def _staircase(points: Sequence[AreaDelay], x: Axis, y: Axis) -> str:
     return "".join([*parts, f"H{x.end:g}"])
 
 
-def _values(low: float, high: float) -> list[float]:
+def _values(low: float, high: float, most: int) -> list[float]:
     span = high - low
-    power = 10.0 ** math.floor(math.log10(span / _MOST_TICKS))
-    step = next(step for step in _STEPS if span / (step * power) <= _MOST_TICKS) * power
+    power = 10.0 ** math.floor(math.log10(span / most))
+    step = next(step for step in _STEPS if span / (step * power) <= most) * power
     first, last = math.ceil(low / step), math.floor(high / step)
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def _log_values(low: float, high: float) -> list[float]:
+def _log_values(low: float, high: float, most: int) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
     values: list[float] = []
     for steps in _LOG_STEPS:
         values = [step * 10.0**power for power in decades for step in steps]
         values = [value for value in values if low <= value <= high]
-        if len(values) <= _MOST_TICKS:
+        if len(values) <= most:
             break
     return values

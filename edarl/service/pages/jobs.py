@@ -11,6 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from edarl.service.pages.curves import LearningCurve, learning_curve
+from edarl.service.pages.rendering import percent
 from edarl.service.schemas import CurvePoint, JobDocument, iso_time
 from edarl.store.jobs import FINAL, JobEvent, JobStatus
 
@@ -224,7 +225,8 @@ def _listed(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     flat: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, Mapping):
-            flat |= {f"{name} {inner}": each for inner, each in value.items()}
+            prefix = "" if name == "config" else f"{name} "
+            flat |= {f"{prefix}{inner}": each for inner, each in value.items()}
         else:
             flat[name] = value
     flat = {name: value for name, value in flat.items() if not isinstance(value, Mapping)}
@@ -270,9 +272,22 @@ def _outcome(job: JobDocument) -> Outcome | None:
         text = f"No design met the delay. The fastest one that was found is stored{figures}."
         return Outcome("bad", text, href, link)
     if job.kind == "training":
-        return Outcome("ok", "It has ended.", "/agents", "See the agents")
+        return _trained(result)
     text = f"Found, proven and stored{figures}." if design else "Done."
     return Outcome("ok", text, href, link)
+
+
+def _trained(result: Mapping[str, Any]) -> Outcome:
+    text = f"Trained with {_shown(result.get('calls', 0))} evaluation calls"
+    if isinstance(result.get("best_saving"), float):
+        text += f"; best saving {percent(result['best_saving'])} %"
+    found = result.get("front")
+    if isinstance(found, list):
+        text += f"; {len(found)} designs proven and stored"
+    agent = result.get("agent")
+    if agent:
+        return Outcome("ok", f"{text}.", f"/agents/{agent}", "See the agent")
+    return Outcome("ok", f"{text}.")
 
 
 def _took(job: JobDocument) -> str:

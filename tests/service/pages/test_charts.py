@@ -63,6 +63,11 @@ def test_the_frame_holds_the_steep_part_and_says_how_much_is_outside() -> None:
     assert not scatter(marks, everything=True, size=SIZE).outside
 
 
+def test_a_front_of_few_points_does_not_hide_what_it_is_compared_with() -> None:
+    plot = scatter([mark(100, 50), mark(90, 80, "classic"), mark(120, 70, "classic")], size=SIZE)
+    assert not plot.outside
+
+
 def test_the_staircase_goes_right_before_it_goes_down() -> None:
     plot = scatter([mark(100, 50), mark(200, 20)], size=SIZE)
     (line,) = plot.lines
@@ -99,3 +104,4 @@ def test_a_curve_runs_from_edge_to_edge_even_where_it_is_flat_or_negative() -> N
         assert path.startswith(f"M{plot.x.start:.1f} ")
         assert f"L{plot.x.end:.1f} " in path
         assert "nan" not in path
+        assert plot.lines[1].path.count("M") == 2  # each point is a dot
