@@ -35,6 +35,11 @@ class Builders:
         self._started = False
         self._closed = threading.Event()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the service is ending: what fails from now on fails because of that."""
+        return self._closed.is_set()
+
     def submit(self, work: Callable[[], Built]) -> Future[Built]:
         """Have something done; what it raises is the future's.
 

@@ -64,6 +64,10 @@ class RegularFront:
                 kept.append(entry)
         return cls(tuple(kept))
 
+    def with_those_of(self, other: RegularFront) -> RegularFront:
+        """Give what both reach together."""
+        return RegularFront.of((*self.points, *other.points)) if other.points else self
+
     def at(self, delay_ps: float) -> RegularPoint | None:
         """Give the smallest that meets a delay, with the usual tolerance, or None."""
         meeting = bisect_right(self.points, TOLERANCE * delay_ps, key=_delay_ps)
@@ -96,19 +100,28 @@ def regular_designs(circuit: Circuit) -> Mapping[str, str]:
 
 
 def regular_front(
-    circuit: Circuit, library_digest: str, constraint: Constraint, *stores: Store
+    store: Store,
+    circuit: Circuit,
+    library_digest: str,
+    constraint: Constraint,
+    *,
+    until: str | None = None,
 ) -> RegularFront:
-    """Give what the classic structures reach, as far as some stores have it.
+    """Give what the classic structures reach, as far as a store has it.
+
+    Args:
+        store: The store.
+        circuit: The circuit.
+        library_digest: Digest of the cell library.
+        constraint: Driver, load and wire load.
+        until: Only what was stored until then; that never changes any more.
 
     Raises:
         StoreError: A store cannot be read.
     """
     names = regular_designs(circuit)
-    return RegularFront.of(
-        (names[design], point)
-        for store in stores
-        for design, point in figures_of(store, names, library_digest, constraint)
-    )
+    found = figures_of(store, names, library_digest, constraint, until=until)
+    return RegularFront.of((names[design], point) for design, point in found)
 
 
 def proven(served: ServedDesign, proof: Mapping[str, Any]) -> ProofDocument:  # JSON values

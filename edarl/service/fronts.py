@@ -140,9 +140,8 @@ def regular_of(service: Service, setting: Setting) -> RegularFront:
         StoreError: A store cannot be read.
     """
     named = (setting.circuit, setting.library.digest, setting.constraint)
-    own = regular_front(*named, service.store)
     known = service.shelf.known_front(*named).regular
-    return RegularFront.of((*known.points, *own.points)) if own.points else known
+    return known.with_those_of(regular_front(service.store, *named))
 
 
 def front_document(service: Service, query: FrontQuery) -> FrontDocument:

@@ -166,7 +166,7 @@ class DesignDocument(_Document):
     created: str = Field(description="When it was stored, ISO 8601.")
     proof: ProofDocument = Field(description="Of the netlist.")
     regular: RegularDocument | None = Field(
-        description="What it is compared with, where the known designs have that."
+        description="What it is compared with, where that was known when it was found."
     )
     files: list[FileDocument]
     archive_href: str = Field(description="All files in one zip.")

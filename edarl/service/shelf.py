@@ -127,8 +127,13 @@ class Shelf:
         Raises:
             StoreError: The netlist's proof is none of it.
         """
-        known = self.known_front(served.circuit, served.library, served.constraint)
-        return design_document(served, store.proof(served.netlist_sha256), known.regular)
+        named = (served.circuit, served.library, served.constraint)
+        regular = self.known_front(*named).regular
+        if store is not self._known:
+            # What is stored later must not change the document.
+            own = regular_front(store, *named, until=served.created)
+            regular = regular.with_those_of(own)
+        return design_document(served, store.proof(served.netlist_sha256), regular)
 
     def known_front(self, circuit: Circuit, library_digest: str, constraint: Constraint) -> Known:
         """Give what the known designs have of a circuit, which never changes.
@@ -142,7 +147,7 @@ class Shelf:
                 self._of_known.move_to_end(named)
                 return self._of_known[named]
         front, _ = served_front(self._known, *named, limit=_MOST_OF_FRONT)
-        found = Known(tuple(front), regular_front(*named, self._known))
+        found = Known(tuple(front), regular_front(self._known, *named))
         with self._lock:
             self._of_known[named] = found
             while len(self._of_known) > _MOST_FRONTS:

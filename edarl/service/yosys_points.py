@@ -125,6 +125,8 @@ class YosysPoints:
             _write(_path(key), found)
             self._remember(key, found)
         except (EdarlError, OSError) as error:
+            if self._builders.closed:
+                return
             log.warning("Yosys' baseline failed", circuit=circuit.name, error=str(error))
             with self._lock:
                 self._failed[key] = "it could not be measured; the server's log says why"

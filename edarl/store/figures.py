@@ -15,7 +15,12 @@ __all__ = ["figures_of"]
 
 
 def figures_of(
-    store: OpenStore, designs: Collection[str], library_digest: str, constraint: Constraint
+    store: OpenStore,
+    designs: Collection[str],
+    library_digest: str,
+    constraint: Constraint,
+    *,
+    until: str | None = None,
 ) -> list[tuple[str, Point]]:
     """Give every figure of some designs in a library, search figures included.
 
@@ -24,6 +29,7 @@ def figures_of(
         designs: Digests of the designs.
         library_digest: Digest of the cell library.
         constraint: Driver, load and wire load.
+        until: Only what was stored until then, UTC, ISO 8601; that never changes any more.
 
     Returns:
         Digest and figures, by rising delay.
@@ -44,6 +50,8 @@ def figures_of(
         )
         .order_by(known.delay_ps, known.area_um2, known.key)
     )
+    if until is not None:
+        query = query.where(known.created <= until)
     with store.snapshot() as connection:
         rows = connection.execute(query).all()
     return [

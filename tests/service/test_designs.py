@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from edarl.metrics import Constraint, Point
+from edarl.metrics import Constraint, Evaluation, Point
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
+from edarl.prefix.graph import PrefixGraph
 from edarl.prefix.structures import structure
 from edarl.service.context import Service
 from edarl.store import LibraryRef, Store
@@ -35,19 +36,28 @@ def known_id(client: TestClient, width: int = 8) -> str:
     return found.id
 
 
-def record(store: Store, name: str, *, area_um2: float, delay_ps: float, proven: bool) -> str:
-    """Store a made-up result of a classic structure, with figures that no netlist has; give its id.
+def record(
+    store: Store,
+    name: str,
+    *,
+    area_um2: float,
+    delay_ps: float,
+    proven: bool,
+    load_ff: float = CONSTRAINT.load_ff,
+) -> str:
+    """Store a made-up result of a classic structure, or of a graph as text; give its id.
 
-    Only figures are made up: what is asked here is which rows are served.
+    No netlist has these figures: what is asked here is which rows are served.
     """
     library = LibraryRef("sky130", load_library("sky130").digest)
-    design = Design.of(structure(name, 8), ADDER)
+    graph = PrefixGraph.from_text(name) if ":" in name else structure(name, 8)
+    design = Design.of(graph, ADDER)
     netlist = f"module adder_8; // {name} {area_um2}\nendmodule\n"
     sha256 = store.record_confirmed(
         design,
         Point(1.0, delay_ps, area_um2, "direct"),
         library=library,
-        constraint=CONSTRAINT,
+        constraint=Constraint(CONSTRAINT.driver_cell, load_ff),
         netlist=netlist,
         proven=proven,
         proof={"verdict": "proven" if proven else "unknown", "sha256": ""},
@@ -275,3 +285,31 @@ def test_another_library_is_refused_by_name(client: TestClient) -> None:
     assert "did you mean sky130" in answer.json()["detail"]
     path = client.post("/v1/designs", json={"width": 8, "library": "/etc/passwd"})
     assert path.status_code == 422
+
+
+def test_the_comparison_of_an_own_design_is_with_what_was_known_when_it_was_stored(
+    client: TestClient,
+) -> None:
+    store = service_of(client).store
+    load = {"load_ff": 50.0}  # nothing comes with edarl under this load
+
+    def evaluated(area_um2: float) -> None:
+        design = Design.of(structure("brent_kung", 8), ADDER)
+        points = (Point(area_um2, 500.0, area_um2, "direct"),)
+        library = load_library("sky130").digest
+        constraint = Constraint(CONSTRAINT.driver_cell, 50.0)
+        evaluation = Evaluation(design.digest, library, constraint, points)
+        store.record_evaluations([(design, evaluation)], library_name="sky130")
+
+    evaluated(80.0)
+    design = record(store, "8:3.2 7.6", area_um2=60.0, delay_ps=600.0, proven=True, load_ff=50.0)
+    before = client.get(f"/v1/designs/{design}").json()
+    assert before["regular"] == {
+        "structure": "brent_kung", "area_um2": 80.0, "delay_ps": 500.0, "flow": "direct",
+        "saving": 0.25,
+    }  # fmt: skip
+    evaluated(70.0)
+    again = service_of(client).shelf.document(design)  # not from memory
+    assert again.model_dump(mode="json") == before
+    (item,) = client.get("/v1/fronts", params={"width": 8, **load}).json()["items"]
+    assert item["regular_area_um2"] == 70.0
