@@ -153,6 +153,8 @@ def _for_psycopg(query: str) -> str:
 
 def _url(target: str | Path) -> URL | None:
     if isinstance(target, Path) or "://" not in target:
+        if Path(target).parts[:1] == ("postgresql:",):
+            raise StoreError(f"a URL of a store should be a text with ://, actual: {target}")
         return None
     try:
         url = make_url(target)

@@ -22,9 +22,10 @@ from tests.postgres import PostgresServer
         ("mysql://a@b/c", "actual kind of URL: mysql"),
         ("sqlite:///x.db", "actual kind of URL: sqlite"),
         ("postgresql://a@b:port/c", "a URL that cannot be read"),
+        (Path("postgresql://a@b/c"), "should be a text with ://"),
     ],
 )
-def test_other_urls_are_refused(url: str, message: str) -> None:
+def test_other_urls_are_refused(url: str | Path, message: str) -> None:
     with pytest.raises(StoreError, match=message):
         Store.open(url)
 
