@@ -166,10 +166,11 @@ def _statics() -> Mapping[str, _Static]:
 
 
 def _drawing_style() -> str:
-    """Take the style out of a drawing: inside a page the policy would forbid it."""
+    """Take the style out of a drawing, as the policy forbids it inside a page; paper is light."""
     text = graph_svg(Design(structure("ripple", 2), Circuit("adder", 2)))
     found = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
-    return found[1] if found else ""
+    style = found[1] if found else ""
+    return style.replace("@media (prefers-color-scheme", "@media screen and (prefers-color-scheme")
 
 
 @cache
