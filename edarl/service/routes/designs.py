@@ -28,7 +28,8 @@ IfNoneMatch = Annotated[
     str | None, Header(max_length=2000, description="ETags of what the client has.")
 ]
 
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+_BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _ETAG = {
     "ETag": {"description": "Of the answer's bytes.", "schema": {"type": "string"}},
 }
@@ -96,18 +97,15 @@ async def get_design(
         200: {
             "description": "The file.",
             "headers": _ETAG,
-            "content": dict.fromkeys(
-                (
-                    "text/x-verilog",
-                    "text/plain",
-                    "text/vnd.graphviz",
-                    "image/svg+xml",
-                    "application/json",
-                    "application/yaml",
-                    "application/octet-stream",
-                ),
-                _FILE,
-            ),
+            "content": {
+                "application/octet-stream": _BYTES,
+                "image/svg+xml": _BYTES,
+                "text/plain": _TEXT,
+                "text/vnd.graphviz": _TEXT,
+                "text/x-verilog": _TEXT,
+                "application/json": {"schema": {}},
+                "application/yaml": {"schema": {}},
+            },
         },
         **NOT_MODIFIED,
         **problems(404),
@@ -138,7 +136,7 @@ async def get_design_file(
         200: {
             "description": "A zip of all files, with a FuseSoC core and a report.",
             "headers": _ETAG,
-            "content": {"application/zip": _FILE},
+            "content": {"application/zip": _BYTES},
         },
         **NOT_MODIFIED,
         **problems(404),
