@@ -7,6 +7,7 @@ to the client as a problem without it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 
@@ -64,6 +65,9 @@ class Envelope:
         self._app = app
         self._metrics = metrics
         self._answer_timeout_s = answer_timeout_s
+        # Asked once: finding out at every request that nothing is logged would cost as much as
+        # answering some of them.
+        self._tells = logging.getLogger().isEnabledFor(logging.INFO)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -111,7 +115,17 @@ class Envelope:
             log.warning("request took too long", request_id=request_id, path=scope["path"])
             await problem_response(self._too_long(), scope)(scope, receive, sending)
         finally:
-            self._metrics.observe(scope, status or _CLIENT_GONE, time.perf_counter() - started_s)
+            elapsed_s = time.perf_counter() - started_s
+            self._metrics.observe(scope, status or _CLIENT_GONE, elapsed_s)
+            if self._tells:
+                log.info(
+                    "answered",
+                    request_id=request_id,
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status or _CLIENT_GONE,
+                    elapsed_s=round(elapsed_s, 4),
+                )
 
     def _too_long(self) -> Problem:
         return Problem(

@@ -1,5 +1,6 @@
 """``edarl serve`` as a process: light, quick to answer, clean to end; and the docs it brings."""
 
+import json
 import os
 import re
 import signal
@@ -17,8 +18,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from edarl.cli.app import main
+from edarl.log import configure
+from edarl.service.app import create_app
 from edarl.service.settings import ServiceSettings
-from tests.service.conftest import run_server
+from tests.service.conftest import HERE, run_server
 
 HEAVY = ("torch", "ray", "numba", "matplotlib", "scipy", "stable_baselines3", "ortools", "klayout")
 """What the process that answers may not load before it is used."""
@@ -142,6 +145,20 @@ def test_with_worker_a_worker_lives_and_ends_with_the_service(tmp_path: Path) ->
         served.process.communicate(timeout=60)
     assert served.process.returncode == 0, served.said()
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_requests_are_logged_where_that_is_asked_for(
+    service_settings: ServiceSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for level, told in (("info", True), ("warning", False)):
+        configure(level, json=True)
+        with TestClient(create_app(service_settings), base_url=HERE) as client:
+            request_id = client.get("/healthz").headers["x-request-id"]
+        lines = [line for line in capsys.readouterr().err.splitlines() if request_id in line]
+        assert len(lines) == told
+        if told:
+            event = json.loads(lines[0])
+            assert (event["path"], event["status"]) == ("/healthz", 200)
 
 
 def test_open_streams_end_when_the_service_does(service_settings: ServiceSettings) -> None:
