@@ -18,7 +18,7 @@ def end_the_stream(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if not case.operation.path.endswith("/events"):
         return
     job = quote(str((case.path_parameters or {}).get("job_id", "none")), safe="")
-    base = kwargs.get("base_url") or case.operation.base_url
+    base = str(kwargs.get("base_url") or case.operation.base_url).rstrip("/")
     requests.post(
         f"{base}/v1/jobs/{job}/cancel", headers=dict(kwargs.get("headers") or {}), timeout=20
     )
