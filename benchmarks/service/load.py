@@ -59,7 +59,21 @@ BARS = {
 """What the service should reach on two cores."""
 
 
-def wrk(running: Running, path: str, *, seconds: float) -> dict[str, Any]:
+ANEW = """
+local widths = {8, 12, 16, 20, 24, 28, 32}
+local number = 0
+request = function()
+  number = number + 1
+  local path = "/v1/fronts?width=" .. widths[number % 7 + 1] .. "&limit=" .. (number % 190 + 11)
+  return wrk.format("GET", path)
+end
+"""
+"""For wrk: 1330 pages in turn, more than the service keeps, so that each is made anew."""
+
+
+def wrk(
+    running: Running, path: str, *, seconds: float, script: str | None = None
+) -> dict[str, Any]:
     """Ask for one address as often as possible; give requests per second and latencies in ms.
 
     ``per_cpu_s`` is requests per second of processor time that the API took: unlike the rate, it
@@ -69,11 +83,17 @@ def wrk(running: Running, path: str, *, seconds: float) -> dict[str, Any]:
         RuntimeError: An answer was no success.
     """
     url = f"{running.url}{path}"
+    options = []
+    if script is not None:
+        file = running.home / "requests.lua"
+        file.write_text(script)
+        options = ["--script", str(file)]
     before = cpu_s(running.process.pid)
     said = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
-            *("--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--latency", url),
+            *("--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--latency"),
+            *(*options, url),
         ],
         capture_output=True,
         text=True,
@@ -145,18 +165,26 @@ def design_get(seconds: float) -> dict[str, Any]:
 
 
 def front_get(seconds: float) -> dict[str, Any]:
-    """Ask for the first page of a front, which the database answers."""
+    """Ask for the first page of a front, and for ever other pages of seven fronts.
+
+    The service keeps pages that were asked for and asks the database each time whether they still
+    hold; of the others it keeps none, and each is made of rows.
+    """
     with folder_of_service() as home, started(home) as running:
         path = "/v1/fronts?circuit=adder&width=32&limit=20"
         wrk(running, path, seconds=1)
         runs = [wrk(running, path, seconds=seconds) for _ in range(3)]
         status, page = fetch_json(f"{running.url}{path}")
+        anew = median_run([wrk(running, "/", seconds=seconds, script=ANEW) for _ in range(3)])
     assert status == 200
     best = median_run(runs)
     return {
         "front GET, requests/s": best["per_s"],
         "front GET, p99 ms": best["p99_ms"],
         "front GET, requests per CPU second": best["per_cpu_s"],
+        "front GET made anew, requests/s": anew["per_s"],
+        "front GET made anew, p99 ms": anew["p99_ms"],
+        "front GET made anew, requests per CPU second": anew["per_cpu_s"],
         "points on the page": len(page["items"]),
         "runs": runs,
     }
