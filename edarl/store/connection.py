@@ -196,7 +196,8 @@ def _reason(error: Exception) -> str:
         # Without a code the server was not reached, or the driver refused a value.
         code = "22" if type(cause).__name__ == "DataError" else "08"
     advice = next((text for name, text in _ADVICE if code.startswith(name)), None)
-    said = (str(cause) or type(cause).__name__).strip()
+    # What PostgreSQL adds in further lines are hints for SQL, and values.
+    said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
     return f"{said}; {advice}" if advice else said
 
 

@@ -13,12 +13,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from edarl.errors import ConfigError, QuotaError, StoreError
 from edarl.store import schema
 from edarl.store.columns import clock_s
-from edarl.store.connection import add_missing
 from edarl.store.opening import OpenStore
 from edarl.store.records import now
 
@@ -43,6 +42,17 @@ SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 _HOUR_S = 3600
 _PREFIX = "edarl"
+
+_OPEN_HOUR = text(
+    "INSERT INTO key_usage (key, hour, work) VALUES (:key, :hour, 0.0) "
+    "ON CONFLICT (key, hour) DO NOTHING"
+)
+# The condition and the change are one statement: two at once cannot both take the rest.
+_TAKE = text(
+    "UPDATE key_usage SET work = work + :work "
+    "WHERE key = :key AND hour = :hour AND work + :work <= :limit RETURNING work"
+)
+_SPENT = text("SELECT work FROM key_usage WHERE key = :key AND hour = :hour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +202,17 @@ def usage(store: OpenStore, key: str) -> Usage:
     Raises:
         StoreError: There is no such key.
     """
-    used = schema.key_usage.c
     with store.snapshot() as connection:
         limit = _limit(connection, store, key)
         now_s = float(connection.execute(select(clock_s())).scalar_one())
-        query = select(used.work).where(used.key == key, used.hour == int(now_s // _HOUR_S))
-        spent = connection.execute(query).scalar() or 0.0
+        here = {"key": key, "hour": int(now_s // _HOUR_S)}
+        spent = connection.execute(_SPENT, here).scalar() or 0.0
     return _usage(limit, spent, now_s)
 
 
-def charge_hour(connection: Connection, key: str, work: float, limit: float) -> Usage:
+def charge_hour(
+    connection: Connection, key: str, work: float, limit: float, *, now_s: float | None = None
+) -> Usage:
     """Take work from what a key may do in this hour, inside the caller's transaction.
 
     Args:
@@ -209,22 +220,18 @@ def charge_hour(connection: Connection, key: str, work: float, limit: float) -> 
         key: The key's id.
         work: How much, >= 0.
         limit: All that the key has in an hour.
+        now_s: The database's clock, where the caller has just read it.
 
     Raises:
         QuotaError: So much is not left; nothing was taken.
     """
-    used = schema.key_usage
-    now_s = float(connection.execute(select(clock_s())).scalar_one())
-    named = {"key": key, "hour": int(now_s // _HOUR_S)}
-    add_missing(connection, used, [{**named, "work": 0.0}])
-    here = (used.c.key == key, used.c.hour == named["hour"])
-    # The condition and the change are one statement: two at once cannot both take the rest.
-    statement = update(used).where(*here, used.c.work + work <= limit)
-    spent = connection.execute(
-        statement.values(work=used.c.work + work).returning(used.c.work)
-    ).scalar()
+    if now_s is None:
+        now_s = float(connection.execute(select(clock_s())).scalar_one())
+    here = {"key": key, "hour": int(now_s // _HOUR_S)}
+    connection.execute(_OPEN_HOUR, here)
+    spent = connection.execute(_TAKE, {**here, "work": work, "limit": limit}).scalar()
     if spent is None:
-        before = connection.execute(select(used.c.work).where(*here)).scalar_one()
+        before = connection.execute(_SPENT, here).scalar_one()
         left = _usage(limit, before, now_s)
         raise QuotaError(
             f"work {work:g} should fit into what is left of this hour's {limit:g}, actual rest: "

@@ -121,7 +121,8 @@ class Batch:
                     retry_after_s=_RETRY_S,
                 )
         if submission.work_per_hour is not None:
-            charge_hour(self._connection, owner, submission.work, submission.work_per_hour)
+            work, limit = float(submission.work), submission.work_per_hour
+            charge_hour(self._connection, owner, work, limit, now_s=self._now_s)
 
     def _taken(self, submission: Submission, owner: str, digest: str) -> JobRecord:
         row = {
