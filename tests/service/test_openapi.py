@@ -1,6 +1,7 @@
 """The OpenAPI document is complete, and true."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +11,25 @@ from starlette.testclient import TestClient
 from edarl.service.app import create_app
 from edarl.service.openapi import TAGS
 from edarl.service.problems import PROBLEM_TYPE
-from tests.service.conftest import Keys
+from edarl.service.settings import ServiceSettings
+from tests.service.conftest import HERE, Keys
 
 Json = dict[str, Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    folder = tmp_path_factory.mktemp("openapi")
+    return create_app(ServiceSettings(database=str(folder / "edarl.db")))
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, base_url=HERE) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def document(app: FastAPI) -> Json:
     return app.openapi()
 

@@ -1,6 +1,6 @@
 """Every error is a problem document, and says what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,10 @@ from starlette.testclient import TestClient
 
 from edarl import errors
 from edarl.service import problems
+from edarl.service.app import create_app
 from edarl.service.kinds import KINDS
 from edarl.service.problems import PROBLEM_TYPE, ProblemDocument, ProblemError
+from edarl.service.settings import ServiceSettings
 from tests.service.conftest import HERE
 
 
@@ -24,21 +26,31 @@ class Body(BaseModel):
     delay_ps: float = 1.0
 
 
-def raising(app: FastAPI, error: Exception) -> None:
-    async def route() -> None:
-        raise error
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """An application with a route that raises, and one that takes a body and a query."""
+    folder = tmp_path_factory.mktemp("problems")
+    app = create_app(ServiceSettings(database=str(folder / "edarl.db")))
 
-    app.add_api_route("/raise", route)
-
-
-@pytest.fixture
-def taking(app: FastAPI) -> None:
-    """An application with a route that takes a body and a query."""
+    async def fail() -> None:
+        raise app.state.error
 
     async def take(body: Body, limit: Annotated[int, Query(le=200)] = 1) -> int:
         return body.width + limit
 
+    app.add_api_route("/raise", fail)
     app.add_api_route("/take", take, methods=["POST"])
+    return app
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        yield client
+
+
+def raising(app: FastAPI, error: Exception) -> None:
+    app.state.error = error
 
 
 def document(answer: object, status: int, name: str) -> dict[str, object]:
@@ -122,7 +134,6 @@ def test_quota_says_when_to_come_back(app: FastAPI, client: TestClient) -> None:
     assert answer.json()["retry_after_s"] == 13.0
 
 
-@pytest.mark.usefixtures("taking")
 def test_every_wrong_value_is_named_with_what_was_expected(client: TestClient) -> None:
     answer = client.post("/take?limit=1000", json={"width": 0, "depth": 3})
     found = document(answer, 422, "invalid-request")
@@ -146,7 +157,6 @@ def test_every_wrong_value_is_named_with_what_was_expected(client: TestClient) -
     assert "`width` should be greater than or equal to 2" in str(found["detail"])
 
 
-@pytest.mark.usefixtures("taking")
 @pytest.mark.parametrize(
     ("body", "status", "name"),
     [
