@@ -3,3 +3,7 @@
 `routes.router` has the pages, `rendering.error_page` writes a problem as a page. Scripts only add
 to what is there: each page can be read, and each link followed, without them.
 """
+
+from __future__ import annotations
+
+__all__: list[str] = []

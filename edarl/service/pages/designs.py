@@ -24,7 +24,16 @@ from edarl.service.pages.views import (
 )
 from edarl.service.schemas import DesignDocument, FileDocument, ProofDocument
 
-__all__ = ["CompareView", "DesignView", "compare_view", "design_view"]
+__all__ = [
+    "CompareRow",
+    "CompareView",
+    "Compared",
+    "DesignView",
+    "ProofView",
+    "compare_view",
+    "design_view",
+    "drawing_of",
+]
 
 
 _SIZE = re.compile(r'width="([0-9.]+)" height="([0-9.]+)" viewBox="[^"]*"')

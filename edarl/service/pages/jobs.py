@@ -15,7 +15,18 @@ from edarl.service.pages.rendering import percent
 from edarl.service.schemas import CurvePoint, JobDocument, iso_time
 from edarl.store.jobs import FINAL, JobEvent, JobStatus
 
-__all__ = ["JobRow", "JobView", "JobsView", "job_view", "jobs_view"]
+__all__ = [
+    "EventRow",
+    "JobRow",
+    "JobView",
+    "JobsView",
+    "Outcome",
+    "asked_for",
+    "job_view",
+    "jobs_view",
+    "said",
+    "told",
+]
 
 _WORDS = {
     "design_id": "design",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import get_args
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from edarl.errors import ConfigError, LibraryError
+from edarl.errors import ConfigError, LibraryError, UnknownJobError
 from edarl.prefix.circuits import KINDS
 from edarl.prefix.design import Design
 from edarl.service.agents import agent_detail, agent_documents
@@ -25,11 +26,22 @@ from edarl.service.schemas import DesignDocument, FrontPoint, job_document
 from edarl.store.jobs import JobStatus
 from edarl.store.known import known_circuits
 
-__all__ = ["router"]
+__all__ = [
+    "agent",
+    "agents",
+    "compare",
+    "design",
+    "explore",
+    "job",
+    "jobs",
+    "router",
+    "static",
+]
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
 _FIRST = FrontQuery()
+_HEX = re.compile("[0-9a-f]{32}")
 _MOST_POINTS = 600
 _FEWEST_COMPARED, _MOST_COMPARED = 2, 4
 _JOBS = 50
@@ -92,8 +104,12 @@ def jobs(request: Request, service: ServiceDep, caller: Reader) -> Response:
     """List jobs."""
     asked = request.query_params.get("status")
     status: JobStatus | None = next((each for each in get_args(JobStatus) if each == asked), None)
+    cursor = request.query_params.get("cursor", "")
     found, following = service.queue.list(
-        owner=caller.owner, status=status, limit=_JOBS, after=request.query_params.get("cursor")
+        owner=caller.owner,
+        status=status,
+        limit=_JOBS,
+        after=cursor if _HEX.fullmatch(cursor) else None,
     )
     view = jobs_view([job_document(job) for job in found], status=status, following=following)
     return page(request, "jobs.html", section="Jobs", view=view)
@@ -102,6 +118,8 @@ def jobs(request: Request, service: ServiceDep, caller: Reader) -> Response:
 @router.get("/jobs/{job_id}")
 def job(request: Request, service: ServiceDep, caller: Reader, job_id: str) -> Response:
     """Show a job."""
+    if not _HEX.fullmatch(job_id):
+        raise UnknownJobError(f"there is no job {job_id[:40]!r}; `/jobs` lists those there are")
     found = service.queue.get(job_id, owner=caller.owner)
     view = job_view(job_document(found), service.queue.events(job_id, 0, _EVENTS))
     return page(request, "job.html", section="Jobs", view=view)
@@ -181,6 +199,8 @@ def _design(service: Service, design_id: str) -> tuple[DesignDocument, Design]:
         ProblemError: There is no such design.
         StoreError: The stores cannot be read.
     """
+    if not _HEX.fullmatch(design_id):
+        raise ProblemError("unknown-design", f"a design's id has 32 hex digits: {design_id[:40]!r}")
     document = service.shelf.document(design_id)
     for store in (service.store, service.known):
         found = store.designs(document.graph_digest, limit=1)

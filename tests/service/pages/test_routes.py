@@ -151,3 +151,27 @@ def test_pages_ask_for_a_key_where_the_service_does(keyed: tuple[TestClient, obj
     answer = client.get("/jobs", headers=HTML)
     assert answer.status_code == 401
     assert "data-session" in answer.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/designs/%00",
+        "/designs/" + "f" * 5000,
+        "/jobs/%00",
+        "/jobs?cursor=%00&status=%00",
+        "/agents/%00",
+        "/agents/..%2f..%2fetc",
+        "/compare?ids=%00,%ff",
+        "/?width=" + "9" * 400,
+        "/?width=%D9%A3",
+        "/?library=%00",
+        "/?library=/etc/passwd",
+        "/?circuit=%ff&carry_in=%00&frame=%00",
+    ],
+)
+def test_hostile_addresses_are_the_askers_fault(web: httpx2.Client, address: str) -> None:
+    answer = web.get(address, headers=HTML)
+    assert answer.status_code < 500
+    assert "Traceback" not in answer.text
+    assert "root:" not in answer.text
