@@ -185,7 +185,7 @@ def kill_workers(kills: int, *, slots: int = 1, seed: int = 1) -> dict[str, Any]
             while here.queue.counts()["queued"] < 2 * slots:
                 here.queue.submit("design", design(chance))
             wait_for(lambda: here.queue.counts()["running"] > 0, "a job runs")
-            patience = time.monotonic() + 20 * (number % 4 != 3)
+            patience = time.monotonic() + (0 if number % 5 == 4 else _PATIENCE_S)
             while not (tools := tools_of(here.home)) and time.monotonic() < patience:
                 time.sleep(0.02)
             time.sleep(chance.uniform(0, 0.5))

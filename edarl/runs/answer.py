@@ -148,7 +148,7 @@ def find_design(
         )
     design_id = None
     if store is not None:
-        design_id = _keep(store, confirmed, found_by, search, library_name, seed)
+        design_id = _keep(store, confirmed, found_by, search, seed)
     return Answer(
         confirmed=confirmed,
         structural=structural,
@@ -174,10 +174,10 @@ def _keep(
     confirmed: Confirmed,
     found_by: str,
     search: AnswerSearch,
-    library_name: str,
     seed: int,
 ) -> str:
     """Store what was evaluated, and the answer; give the answer's name there."""
+    library_name = search.library.name  # `default` would be another one in another release
     config = {
         "circuit": search.circuit.name,
         "library": library_name,

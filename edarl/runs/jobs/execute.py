@@ -194,8 +194,11 @@ def _note_effort(request: DesignRequest, answer: Answer, store: Store) -> None:
 
 def _rollout(request: RolloutRequest, context: JobContext) -> JobOutcome:
     from edarl.runs.rollouts import RolloutConfig, record, roll_out
+    from edarl.synthesis.library import DEFAULT_LIBRARY
 
     config = RolloutConfig(**request.model_dump(exclude={"agent"}))
+    if config.library == "default":  # it would be another one in another release
+        config = config.model_copy(update={"library": DEFAULT_LIBRARY})
     agent = _trained(request.agent, context.store)
 
     def on_progress(progress: RunProgress) -> None:
