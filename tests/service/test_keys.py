@@ -35,15 +35,24 @@ def add_job_route(client: TestClient) -> None:
     app.add_api_route("/jobs", route, methods=["POST"])
 
 
-def test_without_a_key_only_health_is_answered(keyed: Keyed) -> None:
+OPEN = {"GET /healthz", "GET /readyz", "POST /session", "DELETE /session"}
+"""What is answered without a key."""
+
+
+def test_without_a_key_nothing_but_health_is_answered(keyed: Keyed) -> None:
     client, _ = keyed
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
-    for path in ("/v1/libraries", "/v1/circuits", "/v1/key", "/metrics"):
-        answer = client.get(path)
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert "edarl keys create" in answer.json()["detail"]
+    filled = {"design_id": "0" * 32, "job_id": "0" * 32, "name": "x", "agent_id": "x"}
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for method in operations:
+            if f"{method.upper()} {path}" not in OPEN:
+                answer = client.request(method, path.format_map(filled))
+                assert answer.status_code == 401, (method, path)
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert "edarl keys create" in answer.json()["detail"]
+    for page in ("/", "/jobs", "/agents", "/compare"):
+        assert client.get(page, headers={"Accept": "text/html"}).status_code == 401
 
 
 def test_an_unknown_key_is_refused(keyed: Keyed) -> None:
