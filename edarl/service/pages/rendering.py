@@ -24,6 +24,7 @@ from edarl.hdl.drawing import graph_svg
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
+from edarl.service.deps import COOKIE
 
 __all__ = ["POLICY", "error_page", "page", "percent", "static_file", "wants_page"]
 
@@ -82,6 +83,7 @@ def page(
             section=section,
             version=edarl.__version__,
             store_version=_store_version(request),
+            with_keys=COOKIE in request.cookies,
             static=_address,
             **values,
         )

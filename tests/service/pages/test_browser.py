@@ -264,6 +264,8 @@ def test_a_key_opens_the_pages_and_is_out_of_reach_of_scripts(
         page.get_by_role("button", name="Ask").click()
         expect(page.locator(".answer")).to_contain_text("Known:")
         assert visit.complaints == []
+        page.get_by_role("button", name="Forget my key").click()
+        expect(page.get_by_label("API key")).to_be_visible()
         page.close()
 
 

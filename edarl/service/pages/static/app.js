@@ -480,7 +480,16 @@
     });
   }
 
+  function signout(button) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await call("DELETE", "/session");
+      window.location.assign("/");
+    });
+  }
+
   all("[data-plot]").forEach(plot);
+  all("[data-signout]").forEach(signout);
   all("[data-copy]").forEach(copy);
   all("[role=tablist]").forEach(tabs);
   all("form[data-request]").forEach(request);
