@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -21,8 +20,6 @@ __all__ = ["Server", "listen", "url_of"]
 
 _BACKLOG = 1024
 _LOOK_AFTER_S = 3
-_TWICE_S = 1.0
-"""Signals closer together are one: a terminal and a supervisor may both send it."""
 
 
 class Server(uvicorn.Server):
@@ -58,7 +55,6 @@ class Server(uvicorn.Server):
         )
         self._service = service
         self._look_after = look_after
-        self._asked_s = 0.0
 
     async def _notified(self) -> None:
         if self._look_after is not None and not self.should_exit:
@@ -87,12 +83,7 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _end(self) -> None:
-        now_s = time.monotonic()
-        if not self.should_exit:
-            self._asked_s = now_s
-        elif now_s - self._asked_s > _TWICE_S:  # whoever asks again does not want to wait
-            self.force_exit = True
-        self.should_exit = True
+        self.should_exit = True  # asking twice changes nothing: it takes seconds at most
 
 
 def listen(settings: ServiceSettings) -> socket.socket:

@@ -111,6 +111,7 @@ def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     with httpx2.Client(base_url=served.url, timeout=60) as client:
         client.get("/healthz")  # leaves a connection open
         served.process.send_signal(signal.SIGINT)
+        served.process.send_signal(signal.SIGTERM)  # asking twice is no reason to be rude
         served.process.communicate(timeout=60)
     assert served.process.returncode == 0
     assert served.said() == ""
