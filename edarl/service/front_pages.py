@@ -100,8 +100,9 @@ class FrontPages:
 
         Errors as of `edarl.service.fronts.front_document`.
         """
-        state = _state(service, query)  # before the rest, so that it is never too new
+        stamp = service.yosys.stamp  # before the rest, so that it is never too new
         document = front_document(service, query)
+        state = document.store_version, document.library.digest, stamp
         text = document.model_dump_json() if form == "json" else front_csv(document)
         ready = Ready.of("front", text.encode(), _MEDIA_TYPES[form])
         self._keep((query, form), (state, ready, document.next))

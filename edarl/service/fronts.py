@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from edarl.errors import ConfigError
@@ -15,6 +16,7 @@ from edarl.metrics import Constraint, Point
 from edarl.prefix.circuits import Circuit
 from edarl.service.design_documents import (
     RegularFront,
+    RegularPoint,
     design_href,
     regular_designs,
     regular_front,
@@ -228,7 +230,7 @@ def _baselines(
     regular: RegularFront,
 ) -> Baselines:
     notes: dict[str, str] = {}
-    best = [_baseline(point, name) for name, point in regular.points]
+    best = list(_regular_baselines(regular.points))
     if not best:
         notes["regular"] = (
             "no figures of the classic structures are stored for this library and constraint; "
@@ -244,6 +246,11 @@ def _baselines(
     if note:
         notes["yosys"] = note
     return Baselines(regular=best, yosys=[_baseline(point, None) for point in yosys], notes=notes)
+
+
+@lru_cache(maxsize=128)
+def _regular_baselines(points: tuple[RegularPoint, ...]) -> tuple[BaselinePoint, ...]:
+    return tuple(_baseline(point, name) for name, point in points)
 
 
 def _baseline(point: Point, structure: str | None) -> BaselinePoint:

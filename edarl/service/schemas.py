@@ -30,6 +30,7 @@ __all__ = [
     "FrontPoint",
     "JobAccepted",
     "JobDocument",
+    "JobLinks",
     "LibraryName",
     "Page",
     "ProofDocument",

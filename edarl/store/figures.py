@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
-
 from edarl.metrics import Constraint, Point
-from edarl.store import schema
 from edarl.store.opening import OpenStore
 from edarl.store.records import finite
 
 __all__ = ["figures_of"]
+
+_QUERY = """
+SELECT design, target_ps, delay_ps, area_um2, flow FROM evaluations
+WHERE design IN ({designs}) AND library = :library AND driver = :driver AND load_ff = :load_ff
+AND wire_load = :wire_load AND failure IS NULL {until}
+ORDER BY delay_ps, area_um2, key
+"""
 
 
 def figures_of(
@@ -37,24 +41,23 @@ def figures_of(
     Raises:
         StoreError: The store cannot be read.
     """
-    known = schema.evaluations.c
-    query = (
-        select(known.design, known.target_ps, known.delay_ps, known.area_um2, known.flow)
-        .where(
-            known.design.in_(sorted(designs)),
-            known.library == library_digest,
-            known.driver == constraint.driver_cell,
-            known.load_ff == float(constraint.load_ff),
-            known.wire_load == constraint.wire_load,
-            known.failure.is_(None),
-        )
-        .order_by(known.delay_ps, known.area_um2, known.key)
-    )
+    if not designs:
+        return []
+    asked = {f"design_{number}": design for number, design in enumerate(sorted(designs))}
+    named: dict[str, object] = {
+        **asked,
+        "library": library_digest,
+        "driver": constraint.driver_cell,
+        "load_ff": float(constraint.load_ff),
+        "wire_load": constraint.wire_load,
+    }
     if until is not None:
-        query = query.where(known.created <= until)
-    with store.snapshot() as connection:
-        rows = connection.execute(query).all()
+        named["until"] = until
+    query = _QUERY.format(
+        designs=", ".join(f":{name}" for name in asked),
+        until="" if until is None else "AND created <= :until",
+    )
     return [
         (design, Point(target, finite(delay, "delay_ps"), finite(area, "area_um2"), flow))
-        for design, target, delay, area, flow in rows
+        for design, target, delay, area, flow in store.rows(query, named)
     ]

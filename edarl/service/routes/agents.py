@@ -16,7 +16,12 @@ from edarl.service.problems import problems
 from edarl.service.schemas import AgentDetail, AgentDocument, JobAccepted, Page
 from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
-__all__ = ["router"]
+__all__ = [
+    "ask_agent",
+    "get_agent",
+    "list_agents",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"])
 

@@ -12,7 +12,10 @@ from edarl.service.problems import ProblemError, problems
 from edarl.service.schemas import JobAccepted
 from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
-__all__ = ["router"]
+__all__ = [
+    "lay_out_cell",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/cells", tags=["cells"])
 

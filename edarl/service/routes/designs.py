@@ -19,7 +19,13 @@ from edarl.service.schemas import DesignAnswer, DesignDocument
 from edarl.service.shelf import ARCHIVE
 from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 
-__all__ = ["router"]
+__all__ = [
+    "get_design",
+    "get_design_archive",
+    "get_design_file",
+    "request_design",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/designs", tags=["designs"])
 

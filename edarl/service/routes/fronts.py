@@ -25,7 +25,11 @@ from edarl.service.fronts import FrontQuery
 from edarl.service.problems import problems
 from edarl.service.schemas import FrontDocument
 
-__all__ = ["router"]
+__all__ = [
+    "FrontParameters",
+    "get_front",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/fronts", tags=["fronts"])
 

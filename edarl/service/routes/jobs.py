@@ -16,7 +16,21 @@ from edarl.service.problems import problems
 from edarl.service.schemas import JobDocument, Page, iso_time, job_document
 from edarl.store.jobs import JobEvent, JobKind, JobQueue, JobRecord, JobStatus
 
-__all__ = ["Cursor", "JobDep", "JobId", "Limit", "router"]
+__all__ = [
+    "Cursor",
+    "JobDep",
+    "JobId",
+    "Limit",
+    "cancel_job",
+    "delete_job",
+    "followed_job",
+    "get_job",
+    "job_events",
+    "job_log",
+    "list_jobs",
+    "own_job",
+    "router",
+]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

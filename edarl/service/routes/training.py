@@ -16,7 +16,13 @@ from edarl.service.schemas import JobAccepted, JobDocument, Page, job_document
 from edarl.service.submitting import ACCEPTED, IdempotencyKey, accepted
 from edarl.store.jobs import JobRecord, JobStatus
 
-__all__ = ["router"]
+__all__ = [
+    "cancel_training_job",
+    "get_training_job",
+    "list_training_jobs",
+    "router",
+    "train",
+]
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training"])
 
