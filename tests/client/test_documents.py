@@ -1,15 +1,18 @@
 """What docs/service.md has to name: every address, setting, metric and exception."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra `service`")
 
-from edarl.client import errors
+from edarl.client import DesignRequest, errors
 from edarl.service.app import create_app
 from edarl.service.metrics import Metrics
 from edarl.service.settings import ServiceSettings
+from tests.client.conftest import live_service
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "service.md").read_text()
@@ -56,3 +59,23 @@ def test_every_exception_is_in_the_documents() -> None:
         for name in errors.__all__
         if name.endswith("Error") and f"`{name}`" not in TEXT and f".{name}`" not in TEXT
     }
+
+
+def test_every_field_of_a_request_is_in_the_table() -> None:
+    table = TEXT.partition("`POST /v1/designs` takes")[2].partition("With neither")[0]
+    named = set(
+        re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)))
+    )
+    assert named == set(DesignRequest.model_fields)
+
+
+def test_the_first_example_in_python_works_and_the_others_are_python(tmp_path: Path) -> None:
+    first, *others = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert others
+    for example in others:
+        compile(example, "docs/service.md", "exec")
+    with live_service(tmp_path) as live:
+        names: dict[str, Any] = {}
+        exec(first.replace("http://127.0.0.1:8400", live.url), names)
+    assert names["answer"].met
+    assert b"module adder_32" in names["verilog"]
