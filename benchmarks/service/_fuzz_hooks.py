@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote
 
 import requests
 import schemathesis
 
-__all__ = ["end_the_stream"]
+__all__ = ["KEY_VARIABLE", "end_the_stream"]
+
+KEY_VARIABLE = "EDARL_FUZZ_KEY"
+"""The variable with the API key, where keys are on."""
 
 
 @schemathesis.hook("before_call")
@@ -19,6 +23,6 @@ def end_the_stream(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     job = quote(str((case.path_parameters or {}).get("job_id", "none")), safe="")
     base = str(kwargs.get("base_url") or case.operation.base_url).rstrip("/")
-    requests.post(
-        f"{base}/v1/jobs/{job}/cancel", headers=dict(kwargs.get("headers") or {}), timeout=20
-    )
+    key = os.environ.get(KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    requests.post(f"{base}/v1/jobs/{job}/cancel", headers=headers, timeout=60)

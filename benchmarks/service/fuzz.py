@@ -26,6 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from _fuzz_hooks import KEY_VARIABLE
 from _server import Running, folder_of_service, memory_mb, started
 from common import arguments, print_table, write_json
 
@@ -56,19 +57,19 @@ def fuzz(*, keys: bool, examples: int, phases: str, seed: int) -> dict[str, Any]
         seed: Its seed.
     """
     with folder_of_service() as home:
-        headers = []
+        secret = ""
         with Store.open(home / "edarl.db") as store:
             see_worker(store, "none", slots=1, kinds=["design"])
             if keys:
                 _, secret = create_key(store, "fuzz", ["admin"])
-                headers = ["--header", f"Authorization: Bearer {secret}"]
         required = {"EDARL_KEYS_REQUIRED": "true"} if keys else {}
         with started(home, settings={**SETTINGS, **required}) as running:
             idle_mb = memory_mb(running.process.pid)
             began_s = time.monotonic()
             report, said = _schemathesis(
                 running,
-                [*headers, "--phases", phases, "-n", str(examples), "--seed", str(seed)],
+                secret,
+                ["--phases", phases, "-n", str(examples), "--seed", str(seed)],
             )
             figures = {
                 "keys": keys,
@@ -91,8 +92,10 @@ def fuzz(*, keys: bool, examples: int, phases: str, seed: int) -> dict[str, Any]
     return figures
 
 
-def _schemathesis(running: Running, options: list[str]) -> tuple[dict[str, Any], str]:
+def _schemathesis(running: Running, secret: str, options: list[str]) -> tuple[dict[str, Any], str]:
     """Give its report and what it printed."""
+    if secret:
+        options = [*options, "--header", f"Authorization: Bearer {secret}"]
     with tempfile.TemporaryDirectory(prefix="edarl-fuzz-") as folder:
         file = Path(folder) / "report.json"
         ran = subprocess.run(
@@ -112,6 +115,7 @@ def _schemathesis(running: Running, options: list[str]) -> tuple[dict[str, Any],
                     (str(Path(__file__).parent), os.environ.get("PYTHONPATH", ""))
                 ),
                 "SCHEMATHESIS_HOOKS": "_fuzz_hooks",
+                KEY_VARIABLE: secret,
             },
             capture_output=True,
             text=True,
