@@ -122,10 +122,12 @@ class YosysPoints:
             loaded = self._libraries.library(library)
             measured = yosys_adder_baseline(circuit, loaded, constraint, targets_ps)
             found = tuple(non_dominated(measured))
-            _write(_path(key), found)
             self._remember(key, found)
-        except (EdarlError, OSError) as error:
-            if self._builders.closed:
+            _write(_path(key), found)
+        except OSError as error:  # it is known all the same
+            log.warning("Yosys' baseline is not kept", circuit=circuit.name, error=str(error))
+        except EdarlError as error:
+            if self._builders.closed:  # its tools were ended with the service
                 return
             log.warning("Yosys' baseline failed", circuit=circuit.name, error=str(error))
             with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from anyio import to_thread
@@ -41,7 +41,7 @@ Cursor = Annotated[
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items of the page.")]
 
-_LOG_PAGES = 50
+_LOG_PAGES = 200
 
 
 async def own_job(service: ServiceDep, caller: Reader, job_id: JobId) -> JobRecord:
@@ -154,14 +154,15 @@ def job_log(
     return Response(text, media_type="text/plain; charset=utf-8")
 
 
-def _events(queue: JobQueue, job: str) -> list[JobEvent]:
-    events: list[JobEvent] = []
+def _events(queue: JobQueue, job: str) -> Iterator[JobEvent]:
+    """Give a job's events page by page, so that a long training does not fill the memory."""
+    after_seq = 0
     for _ in range(_LOG_PAGES):
-        found = queue.events(job, events[-1].seq if events else 0)
-        events += found
+        found = queue.events(job, after_seq)
+        yield from found
         if not found:
-            break
-    return events
+            return
+        after_seq = found[-1].seq
 
 
 def _line(event: JobEvent) -> str:
