@@ -13,6 +13,9 @@ __all__ = ["open_server"]
 _BUSY_S = 30
 """How long a writer waits for another one that holds the same rows, in seconds."""
 
+_KEPT, _MORE = 8, 16
+"""Connections that stay open once they were needed, and more when many threads ask at once."""
+
 _CONNECT_S = 10
 """How long the server may take to answer at first, in seconds."""
 
@@ -35,7 +38,13 @@ def open_server(url: URL, *, read_only: bool) -> tuple[Engine, int]:
     settings = " ".join([settings, *([asked] if isinstance(asked, str) else asked)])
     arguments = {"connect_timeout": _CONNECT_S, "application_name": "edarl", "options": settings}
     with translated(place, "open"):
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            connect_args=arguments,
+            pool_pre_ping=True,  # the server may have been restarted
+            pool_size=_KEPT,
+            max_overflow=_MORE,
+        )
         try:
             with engine.connect() as connection, connection.begin():
                 if not read_only:

@@ -22,6 +22,9 @@ __all__ = ["open_file"]
 _BUSY_S = 30.0
 """How long a writer waits for another process that writes, in seconds."""
 
+_KEPT, _MORE = 16, 48
+"""Connections that stay open once they were needed, and more when many threads read at once."""
+
 
 def open_file(path: Path, *, read_only: bool) -> tuple[Engine, int]:
     """Open a store's file, creating it where it may be written and is missing.
@@ -71,7 +74,9 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
             raise
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=_KEPT, max_overflow=_MORE
+    )
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

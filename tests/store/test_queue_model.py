@@ -262,6 +262,8 @@ class Machine(RuleBasedStateMachine):
             statuses = [event.data["status"] for event in events if event.type == "status"]
             assert statuses[-1] == job.status
             assert not set(statuses[:-1]) & set(FINAL), "a job ends once"
+            asked = sum(event.type == "cancel" for event in events)
+            assert asked <= 1, "asking again changes nothing"
         counted = self.queue.counts()
         assert sum(counted.values()) == len(listed)
         assert all(counted[job.status] > 0 for job in listed)
