@@ -167,7 +167,7 @@ def _show(answer: DesignAnswer, asked: DesignRequest, files: dict[str, str], ser
         f"[bold green]{title}[/] on {design.library}: [bold]{design.area_um2:.1f} um2 at "
         f"{design.delay_ps:.1f} ps[/], pre-layout"
     )
-    shown.print(f"  {server}/v1/designs/{design.id}", markup=False, soft_wrap=True)
+    shown.print(f"  {server.rstrip('/')}/designs/{design.id}", markup=False, soft_wrap=True)
     for path, what in files.items():
         shown.print(f"  wrote {path} ({what}), sha256 compared", markup=False, soft_wrap=True)
     if not files:

@@ -104,6 +104,7 @@ class Client(JobClient):
             met=job.status == "done",
             design=self.get_design(found) if isinstance(found, str) else None,
             job=job,
+            searched_effort=result.get("effort"),
             store_version=result.get("store_version"),
         )
 
