@@ -502,8 +502,8 @@ def test_a_crash_of_the_process_loses_no_acknowledged_job(target: str) -> None:
     assert asker.stdout is not None
     acknowledged = [asker.stdout.readline().strip() for _ in range(20)]
     os.kill(asker.pid, signal.SIGKILL)
-    rest, _ = asker.communicate(timeout=60)
-    acknowledged += [line for line in rest.splitlines() if len(line) == 32]
+    acknowledged += [line for line in asker.stdout.read().splitlines() if len(line) == 32]
+    asker.communicate(timeout=60)
     with Store.open(target) as store:
         with store.snapshot() as connection:
             stored = connection.execute(select(schema.jobs.c.id)).scalars().all()
