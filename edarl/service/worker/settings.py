@@ -44,7 +44,7 @@ class WorkerSettings:
     kinds: tuple[str, ...] = KINDS
     lease_s: float = 30.0
     beat_s: float = 5.0
-    poll_s: float = 0.5
+    poll_s: float = 0.2
     grace_s: float = 2.0
     silence_s: float = 40.0
     start_s: float = 300.0
