@@ -167,14 +167,19 @@ class EventHub:
     async def _poll_forever(self) -> None:
         """Look at every job that somebody listens to, until nobody does."""
         while self._channels:
+            behind = False
             for job, channel in list(self._channels.items()):
                 try:
                     events, record = await to_thread.run_sync(self._look, job, channel.seq)
                 except EdarlError as error:  # the database comes back, or the streams end
                     log.warning("cannot read a job's events", job=job, error=str(error))
-                    continue
-                self._tell(channel, events, record)
-            await asyncio.sleep(self._every_s)
+                except Exception:  # one job must not silence all others
+                    log.exception("cannot read a job's events", job=job)
+                else:
+                    self._tell(channel, events, record)
+                    behind |= len(events) == _PAGE
+            if not behind:
+                await asyncio.sleep(self._every_s)
 
     def _look(self, job: str, seq: int) -> tuple[list[JobEvent], JobRecord]:
         # The job first: its last event is then among those read after it.

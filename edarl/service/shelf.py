@@ -90,6 +90,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._of_known: OrderedDict[tuple[Circuit, str, Constraint], Known] = OrderedDict()
         self._builders = Builders(_BUILDERS, "edarl-files")
+        self._stripes = [threading.Lock() for _ in range(16)]
         self._building: dict[tuple[str, Group], Future[dict[str, Ready]]] = {}
 
     def close(self) -> None:
@@ -264,9 +265,15 @@ class Shelf:
     def _made(self, store: Store, served: ServedDesign, group: Group) -> dict[str, Ready]:
         """Make a group of files, keep them, and give them."""
         source = self._source(store, served)
-        if group == "report":
-            return self._all(source, served)
-        return {file.name: self._keep(served, file) for file in make_group(source, group)}
+        with self._stripes[int(served.id[:2], 16) % len(self._stripes)]:  # one build per design
+            if group == "report":
+                return self._all(source, served)
+            entries = [entry for entry in file_entries(served.circuit) if entry.group == group]
+            there = {entry.name: self._stored(served, entry.name, entry) for entry in entries}
+            whole = {name: ready for name, ready in there.items() if ready is not None}
+            if len(whole) == len(entries):  # made with all others while this waited
+                return whole
+            return {file.name: self._keep(served, file) for file in make_group(source, group)}
 
     def _all(self, source: Source, served: ServedDesign) -> dict[str, Ready]:
         """Make what is missing of all files, the report and the archive."""

@@ -11,6 +11,7 @@ import fastapi.routing
 import httpx2 as httpx
 import pytest
 
+from edarl.service import events
 from edarl.service.events import EventHub
 from edarl.store.jobs import JobQueue, Lease
 from tests.service.conftest import LiveServer
@@ -228,6 +229,25 @@ def test_a_database_that_cannot_be_read_for_a_while_ends_no_stream(
         queue.finish(lease, "done", result={})
         told = following.result(LIMIT_S)
     assert [each.id for each in told] == ["1", "2", "3", None]
+
+
+def test_a_long_past_is_told_whole(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_PAGE", 7)
+    monkeypatch.setattr(events, "_KEPT", 5)
+    queue, lease = begun(live_server)
+    for number in range(60):
+        queue.event(lease, "metrics", {"calls": number})
+    queue.finish(lease, "done", result={})
+    with ThreadPoolExecutor(4) as pool:
+        streams = [
+            pool.submit(follow, live_server, lease.job.id, after) for after in (None, 3, 20, 59)
+        ]
+        for after, stream in zip((0, 3, 20, 59), streams, strict=True):
+            told = stream.result(LIMIT_S)
+            assert [int(each.id) for each in told if each.id] == list(range(after + 1, 64))
+            assert told[-1].event == "end"
 
 
 def _until(is_so: object) -> None:

@@ -261,6 +261,29 @@ def test_many_who_ask_at_once_wait_for_one_build(
     assert made == ["proven"]
 
 
+def test_all_files_and_one_of_them_asked_at_once_are_one_build(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = known_id(client)
+    made: list[str] = []
+    real = shelf_module.make_group
+
+    def counted(source: object, group: str) -> object:
+        made.append(group)
+        return real(source, group)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shelf_module, "make_group", counted)
+    names = ("archive", "files/adder_8.v", "files/adder_8.svg", "files/adder_8_techmap.v")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda name: client.get(f"/v1/designs/{design}/{name}"), names))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(set(made)) == ["derived", "mapped", "proven", "stored"]
+    assert len(made) == 4
+    with zipfile.ZipFile(io.BytesIO(answers[0].content)) as packed:
+        (inside,) = [name for name in packed.namelist() if name.endswith("/adder_8.v")]
+        assert packed.read(inside) == answers[1].content
+
+
 def test_what_cannot_be_proven_is_not_served(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
