@@ -103,7 +103,7 @@ def listen(settings: ServiceSettings) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
-        opened.set_inheritable(False)
+        opened.listen(_BACKLOG)  # whoever reads the address may ask before the server has started
     except OSError as error:
         opened.close()
         raise ConfigError(
