@@ -64,7 +64,7 @@ $(STAMP): pyproject.toml constraints.txt
 	echo "    with $$("$$found" --version), $$found"; \
 	[ -x "$(BIN)/python" ] || "$$found" -m venv "$(VENV)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables setuptools
-	@$(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[agents,dev,layout,ray]'
+	@$(BIN)/python -m pip install -c constraints.txt --no-build-isolation -e '.[agents,dev,layout,postgres,ray,service]'
 	@echo "==> compiling the timer (once, about a minute)"
 	@$(BIN)/python -m edarl.synthesis.timing.warm
 	@touch $(STAMP)

@@ -13,6 +13,10 @@ EdarlError
 ├── EquivalenceError            a netlist is not its circuit, or nobody can say
 ├── CheckpointError             a saved agent or search is missing, damaged or of another kind
 └── StoreError                  the database of designs cannot be read or written
+    ├── UnknownJobError         there is no such job, or it is another's
+    ├── LeaseLostError          a worker no longer holds the job it reports on
+    ├── IdempotencyConflictError  an idempotency key was used for another request
+    └── QuotaError              more work or jobs than a key may have at this time
 """
 
 from __future__ import annotations
@@ -27,15 +31,19 @@ __all__ = [
     "ConfigError",
     "EdarlError",
     "EquivalenceError",
+    "IdempotencyConflictError",
     "IllegalGraphError",
     "IllegalMoveError",
+    "LeaseLostError",
     "LibraryError",
     "NetlistError",
+    "QuotaError",
     "StoreError",
     "ToolError",
     "ToolNotFoundError",
     "ToolOutputError",
     "ToolTimeoutError",
+    "UnknownJobError",
 ]
 
 
@@ -110,3 +118,27 @@ class CheckpointError(EdarlError):
 
 class StoreError(EdarlError):
     """The database of designs cannot be read or written."""
+
+
+class UnknownJobError(StoreError):
+    """There is no such job, or it belongs to somebody else."""
+
+
+class LeaseLostError(StoreError):
+    """A worker reports on a job that it no longer holds; its work has to be thrown away."""
+
+
+class IdempotencyConflictError(StoreError):
+    """An idempotency key came again with a request that is not the one it was first used for."""
+
+
+class QuotaError(StoreError):
+    """More work, or more jobs at once, than an owner may have at this time.
+
+    Attributes:
+        retry_after_s: When trying again may succeed, in seconds from now, > 0.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

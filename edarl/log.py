@@ -58,7 +58,12 @@ def configure(level: str = "warning", *, json: bool = False) -> None:
     if json:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        final = [structlog.dev.ConsoleRenderer(colors=_is_terminal(sys.stderr))]
+        # Plain tracebacks: prettier ones show local variables, and those may hold API keys.
+        final = [
+            structlog.dev.ConsoleRenderer(
+                colors=_is_terminal(sys.stderr), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -38,6 +38,7 @@ class Verb(NamedTuple):
 COMMANDS: Mapping[str, Verb] = {
     "demo": Verb("edarl.cli.demo", "Let an agent search a 16-bit adder against its baselines"),
     "adder": Verb("edarl.cli.adder", "Get the smallest proven adder that meets a delay"),
+    "request": Verb("edarl.cli.request", "Ask a service for a proven circuit that meets a delay"),
     "evaluate": Verb("edarl.cli.evaluate", "Area and delay of one prefix graph"),
     "search": Verb("edarl.cli.search", "Search for better designs of a circuit"),
     "train": Verb("edarl.cli.train", "Train an agent from a file of settings"),
@@ -48,8 +49,11 @@ COMMANDS: Mapping[str, Verb] = {
         "edarl.cli.export", "Write a design as Verilog, netlist, testbench, drawing, ..."
     ),
     "prove": Verb("edarl.cli.prove", "Prove or refute that a Verilog file is a circuit"),
+    "serve": Verb("edarl.cli.serve", "Serve designs, jobs and fronts over HTTP, with pages"),
+    "keys": Verb("edarl.cli.keys", "API keys of the service: create, list, revoke"),
     "library": Verb("edarl.cli.library", "Cell libraries: list, show, add, fetch, measure, remove"),
     "cell": Verb("edarl.cli.cell", "Standard cells: list, place, route, check"),
+    "worker": Verb("edarl.cli.worker", "Do the jobs of the service"),
     "doctor": Verb("edarl.cli.doctor", "Show what is installed, what is missing, how to get it"),
 }
 """Every verb of ``edarl``, in the order in which the help lists them."""

@@ -46,6 +46,7 @@ __all__ = [
     "console",
     "constraint_text",
     "default_store",
+    "has_store",
     "library_title",
     "make_circuit",
     "open_store",
@@ -90,8 +91,12 @@ LoadFf = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The one seed of the run.")]
 StorePath = Annotated[
-    Path | None,
-    typer.Option("--store", help="Database of designs; by default edarl.db in edarl's home."),
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="PATH|URL",
+        help="Database of designs: a file, or postgresql://...; edarl.db in edarl's home if none.",
+    ),
 ]
 
 _DELAY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ps|ns)?\s*", re.IGNORECASE)
@@ -161,13 +166,19 @@ def p_mode_designs(graph: PrefixGraph, circuit: Circuit, p_mode: str) -> list[De
     return list(unique)
 
 
-def default_store(path: Path | None) -> Path:
-    """Give the store's file: the one that was named, or the one in edarl's home."""
-    return path or home() / "edarl.db"
+def default_store(place: str | None) -> str:
+    """Give the store's file or URL: the one that was named, or the file in edarl's home."""
+    return place or str(home() / "edarl.db")
+
+
+def has_store(place: str | None) -> bool:
+    """Say whether the store is there; one on a server is said to be."""
+    place = default_store(place)
+    return "://" in place or Path(place).exists()
 
 
 @contextmanager
-def open_store(path: Path | None, *, read_only: bool = False) -> Iterator[Store]:
+def open_store(place: str | None, *, read_only: bool = False) -> Iterator[Store]:
     """Open the store of designs, by default the one in edarl's home.
 
     Raises:
@@ -175,7 +186,7 @@ def open_store(path: Path | None, *, read_only: bool = False) -> Iterator[Store]
     """
     from edarl.store import Store
 
-    with Store.open(default_store(path), read_only=read_only) as store:
+    with Store.open(default_store(place), read_only=read_only) as store:
         yield store
 
 
@@ -219,8 +230,8 @@ def saving_text(regular: float | None, found: float | None) -> str:
     return f"[{'green' if share > 0 else 'red'}]{share:+.1f} %[/]"
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a text file: a temporary name first, then renamed.
+def write_file(path: Path, text: str | bytes) -> None:
+    """Write a file, text as UTF-8: a temporary name first, then renamed.
 
     Raises:
         ConfigError: It cannot be written.
@@ -228,7 +239,7 @@ def write_file(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
+        temporary.write_bytes(text.encode() if isinstance(text, str) else text)
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):

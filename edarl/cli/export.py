@@ -23,6 +23,7 @@ from edarl.cli.common import (
     console,
     constraint_text,
     default_store,
+    has_store,
     make_circuit,
     open_store,
     p_mode_designs,
@@ -89,7 +90,7 @@ def export(
 
     Structural Verilog, netlist and map file are proven before they are written; when one cannot be
     proven nothing is written. Formats: verilog, flat, netlist, techmap, recipe, reference,
-    testbench, blif, svg, dot, graph. Exit code 1 when the netlist misses --delay.
+    testbench, blif, aiger, svg, dot, graph, core. Exit code 1 when the netlist misses --delay.
     """
     from edarl.runs.export import export_design
 
@@ -112,7 +113,7 @@ def export(
     exported = export_design(designs, formats=formats, target=target)
     folder = output or Path(exported.design.circuit.name)
     for file in exported.files:
-        write_file(folder / file.name, file.text)
+        write_file(folder / file.name, file.data)
     report = {**exported.report(), "folder": str(folder)}
     write_file(folder / "report.json", json.dumps(exported.report(), indent=2) + "\n")
     if as_json:
@@ -122,7 +123,7 @@ def export(
     raise typer.Exit(ExitCode.NO if exported.met is False else ExitCode.DONE)
 
 
-def _stored_design(digest: str, store: Path | None) -> Design:
+def _stored_design(digest: str, store: str | None) -> Design:
     prefix = digest.strip().lower()
     if len(prefix) < _LEAST_DIGITS:
         raise ConfigError(
@@ -146,7 +147,7 @@ def _target(
     driver: str | None,
     load_ff: float | None,
     designs: list[Design],
-    store: Path | None,
+    store: str | None,
 ) -> Target:
     from edarl.hdl.reader import read_mapped_verilog
     from edarl.runs.export import Target
@@ -155,7 +156,7 @@ def _target(
 
     loaded, constraint = EvaluatorSpec(library, (1.0,), flow, driver, load_ff).load()
     known = []
-    if default_store(store).exists():
+    if has_store(store):
         with open_store(store, read_only=True) as opened:
             front = opened.front(designs[0].circuit, loaded.digest, constraint)
             # Their bytes are taken: not every netlist can be made again by a flow.

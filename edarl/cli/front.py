@@ -25,6 +25,7 @@ from edarl.cli.common import (
     console,
     constraint_text,
     default_store,
+    has_store,
     library_title,
     make_circuit,
     open_store,
@@ -118,10 +119,9 @@ def front(
 
     problem = make_circuit(circuit, width, carry_in=cin, carry_out=cout)
     _check_picture(plot)
-    path = default_store(store)
     told = console(stderr=True)
     # Nothing is written, and no store is made where there is none.
-    opened = open_store(path, read_only=True) if path.exists() else nullcontext()
+    opened = open_store(store, read_only=True) if has_store(store) else nullcontext()
     with opened as database, told.status("reading the store") as status:
         report = front_report(
             problem,
@@ -145,7 +145,7 @@ def front(
     elif report.rows:
         _show(report, library_title(library), files, store)
     else:
-        _explain_empty(report, path, library_title(library))
+        _explain_empty(report, store, library_title(library))
     raise typer.Exit(ExitCode.DONE if report.rows else ExitCode.NO)
 
 
@@ -253,7 +253,7 @@ def _plot(report: FrontReport, path: Path, library: str) -> None:
     )
 
 
-def _show(report: FrontReport, library: str, files: dict[str, str], store: Path | None) -> None:
+def _show(report: FrontReport, library: str, files: dict[str, str], store: str | None) -> None:
     shown = console()
     compared = report.frame.targets_ps if report.frame else ()
     columns = _COLUMNS
@@ -308,14 +308,14 @@ def _cells(row: FrontRow, *, was_compared: bool) -> list[str]:
     ]
 
 
-def _explain_empty(report: FrontReport, path: Path, library: str) -> None:
+def _explain_empty(report: FrontReport, store: str | None, library: str) -> None:
     circuit = report.circuit
     asked = f"--circuit {circuit.kind} --width {circuit.width} --library {library}"
     shown = console()
     shown.print(
         f"[bold yellow]no proven design[/] of a {circuit_title(circuit)} on {library} "
-        f"({constraint_text(report.constraint)}) is in {path}"
-        + ("" if path.exists() else ", which does not exist yet"),
+        f"({constraint_text(report.constraint)}) is in "
+        f"{default_store(store)}" + ("" if has_store(store) else ", which does not exist yet"),
         soft_wrap=True,
     )
     shown.print(f"find some: [bold]edarl search {asked}[/]", soft_wrap=True)

@@ -198,7 +198,7 @@ def _refuse_settings_of_options(settings: Sequence[str], options: Iterable[str])
 
 def execute(
     directory: RunDirectory,
-    store: Path | None,
+    store: str | None,
     *,
     as_json: bool,
     ray: RayOptions | None = None,

@@ -3,8 +3,10 @@
 Nothing here runs a tool or knows a cell library's figures; `edarl.synthesis` does.
 """
 
+from edarl.hdl.aiger import generic_aiger
 from edarl.hdl.blif import bind, mapped_blif, netlist_blif, read_mapped_blif
 from edarl.hdl.drawing import critical_path, graph_dot, graph_svg
+from edarl.hdl.fusesoc import fusesoc_core
 from edarl.hdl.mapping import InputOrder, map_direct
 from edarl.hdl.netlist import (
     FUNCTIONS,
@@ -47,6 +49,8 @@ __all__ = [
     "bind",
     "counterexample",
     "critical_path",
+    "fusesoc_core",
+    "generic_aiger",
     "graph_dot",
     "graph_svg",
     "map_direct",

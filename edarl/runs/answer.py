@@ -3,59 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
-import structlog
-
-from edarl.errors import EquivalenceError, LibraryError, ToolError
+from edarl.errors import EquivalenceError
 from edarl.hdl.verilog import structural_verilog
-from edarl.metrics import TOLERANCE, Constraint, Evaluation
+from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
-from edarl.prefix.design import P_MODES, Design
-from edarl.prefix.structures import REGULAR, structure
-from edarl.runs.candidates import (
-    Candidate,
-    confirm_best,
-    from_evaluations,
-    from_store,
-    rank,
-    resized,
-)
+from edarl.prefix.design import Design
+from edarl.runs.answering import ANSWER_METHOD, AnswerSearch
 from edarl.runs.confirming import proof_record
 from edarl.runs.directory import machine_name, versions
-from edarl.runs.polish import anneal, anneal_jointly
 from edarl.runs.results import RunProgress
-from edarl.store import FrontPoint, LibraryRef, Store
-from edarl.store.known import known_designs, known_store, regular_points
-from edarl.synthesis.confirm import Confirmed, Confirmer
+from edarl.store import LibraryRef, Store
+from edarl.store.known import known_store
+from edarl.store.records import evaluation_row
+from edarl.synthesis.confirm import Confirmed
 from edarl.synthesis.flows import FLOWS
 from edarl.synthesis.prove import Proof, prove_verilog
 from edarl.synthesis.spec import EvaluatorSpec
 
-__all__ = ["EFFORTS", "Answer", "find_design"]
-
-log = structlog.get_logger()
+__all__ = ["EFFORTS", "SMALLEST_PS", "Answer", "find_design"]
 
 EFFORTS = ("lookup", "quick", "thorough")
 """How hard to look: what is known; a short search where little is known; a long one."""
 
-_ROUNDS = {"quick": 15, "thorough": 150}
-"""Rounds of joint annealing."""
-_CALLS = {"quick": 500, "thorough": 6000}
-"""Evaluation calls of annealing, for what joint annealing cannot do."""
+SMALLEST_PS = 1.0e6
+"""The delay that everything meets: asks for the smallest of all."""
 
-_SMALLEST_PS = 1.0e6
 _ABC_FLOWS = "+".join(FLOWS)
-_SIZER_FLOW = "sized"
-_KNOWN_DESIGNS = 40
-_PROMISING = 6
-"""How many of the designs that the own sizer makes the least of go through ABC's flows too."""
-_METHOD = "answer"
-_EARLIER = "an earlier run"
-_SHIPPED = "known designs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +51,7 @@ class Answer:
             run``, or the method that searched for this answer.
         regular_area_um2: The smallest classic structure that meets the delay, None if none does.
         calls: Evaluation calls made for this answer, rounds of joint annealing among them.
+        design_id: Its name in the store; None without a store.
     """
 
     confirmed: Confirmed
@@ -84,6 +63,7 @@ class Answer:
     found_by: str
     regular_area_um2: float | None
     calls: int
+    design_id: str | None = None
 
 
 def find_design(
@@ -96,7 +76,10 @@ def find_design(
     load_ff: float | None = None,
     seed: int = 0,
     store: Store | None = None,
+    known: Store | None = None,
+    with_agents: bool = False,
     on_progress: Callable[[RunProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Answer:
     """Find, emit, time and prove the smallest design that meets a delay.
 
@@ -104,7 +87,8 @@ def find_design(
     and the known designs have for this library and constraint, also resized for the delay; the
     graphs of both, sized anew; and what a search finds from there: a short one where there are no
     known netlists or none meets the delay, a long one for ``thorough``. While the own sizer is not
-    compiled yet and there are known netlists, it is left out.
+    compiled yet and there are known netlists, it is left out. A ``lookup`` sizes everything with
+    the own sizer, and in ABC's flows only what that makes the least of.
 
     Args:
         circuit: The circuit.
@@ -115,7 +99,10 @@ def find_design(
         load_ff: Load of every output in femtofarad; None takes the library's default.
         seed: The one seed.
         store: Where known designs come from and results go.
+        known: The known designs that come with edarl, where they are open already.
+        with_agents: Whether a trained model may guide a search, where joint annealing is not used.
         on_progress: Told how far the search is.
+        should_stop: Asked again and again; True ends a search, and the best so far is the answer.
 
     Raises:
         LibraryError: The library is not usable.
@@ -124,12 +111,12 @@ def find_design(
         EquivalenceError: No candidate's netlist could be proven.
     """
     with ExitStack() as stack:
-        shipped = stack.enter_context(known_store())
-        search = _Search(
+        shipped = known or stack.enter_context(known_store())
+        search = AnswerSearch(
             circuit,
             EvaluatorSpec(
                 library_name,
-                (max_delay_ps or _SMALLEST_PS,),
+                (max_delay_ps or SMALLEST_PS,),
                 _ABC_FLOWS,
                 driver_cell,
                 load_ff,
@@ -137,21 +124,31 @@ def find_design(
             ),
             shipped,
             store,
+            on_progress=on_progress,
+            should_stop=should_stop,
         )
-        search.look_up()
+        briefly = effort == "lookup"
+        search.look_up(briefly=briefly)
         short = effort == "quick" and not (search.known_here and search.is_met)
         if circuit.leaves > 2 and (short or effort == "thorough"):
-            search.search(effort, seed, on_progress)
-        confirmed, found_by = search.confirm()
-    structural = structural_verilog(confirmed.design)
-    structural_proof = prove_verilog(structural, circuit)
+            search.search(effort, seed, with_agents=with_agents)
+        # Both proofs wait for other programs most of the time, so they are made side by side.
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="edarl-proof"))
+        likely = search.likely
+        early = None if likely is None else thread.submit(_structural, likely)
+        confirmed, found_by = search.confirm(at_once=1 if briefly else None)
+        if early is not None and likely == confirmed.design:
+            structural, structural_proof = early.result()
+        else:
+            structural, structural_proof = _structural(confirmed.design)
     if not structural_proof.proven:
         raise EquivalenceError(
             f"the structural Verilog of {confirmed.design.digest} should be proven, actual "
             f"verdict: {structural_proof.verdict} ({structural_proof.reason})"
         )
+    design_id = None
     if store is not None:
-        _keep(store, confirmed, found_by, search, library_name, seed)
+        design_id = _keep(store, confirmed, found_by, search, seed)
     return Answer(
         confirmed=confirmed,
         structural=structural,
@@ -162,177 +159,25 @@ def find_design(
         found_by=found_by,
         regular_area_um2=search.regular_area_um2,
         calls=search.calls,
+        design_id=design_id,
     )
 
 
-class _Search:
-    """What is known and found so far for one answer."""
-
-    def __init__(
-        self, circuit: Circuit, spec: EvaluatorSpec, shipped: Store, own: Store | None
-    ) -> None:
-        self.circuit = circuit
-        self.spec = spec
-        self.target_ps = spec.targets_ps[0]
-        self.library, self.constraint = spec.load()
-        self.shipped = shipped
-        self.own = own
-        self.origin = _regular(circuit)
-        self.regular = tuple(self.origin)
-        self.results: list[tuple[Design, Evaluation]] = []
-        self.pool: list[Candidate] = []
-        self.calls = 0
-        self.known_here = False
-        self.regular_area_um2: float | None = None
-
-    @property
-    def is_met(self) -> bool:
-        """Whether a candidate seems to meet the delay."""
-        return any(entry.point.meets(self.target_ps) for entry in self.pool)
-
-    def look_up(self) -> None:
-        """Gather what is known, sized for the delay."""
-        setting = (self.circuit, self.library.digest, self.constraint)
-        netlists = from_store(self.shipped, *setting, lambda found: f"{_SHIPPED} ({found.method})")
-        self.known_here = bool(netlists)
-        if self.own is not None:
-            netlists += from_store(self.own, *setting, partial(_found_earlier, self.own))
-        self.pool += netlists
-        self._add_designs()
-        sized = self._size(tuple(self.origin)) if self._can_size() else []
-        chosen = [design for design in sized if design not in self.regular][:_PROMISING]
-        if self.known_here:  # what ABC makes of known designs is among the known netlists
-            chosen = [design for design in chosen if self.origin[design] == _EARLIER]
-        self._evaluate([*self.regular, *chosen])
-        self.pool += resized(netlists, self.target_ps, self.library, self.constraint)
-        points = regular_points(self.shipped, *setting)
-        for design, evaluation in self.results:
-            if design in self.regular:
-                points += evaluation.points
-        # ABC prints two decimals, and figures of both timers are compared here.
-        areas = [round(point.area_um2, 2) for point in points if point.meets(self.target_ps)]
-        self.regular_area_um2 = min(areas, default=None)
-
-    def search(
-        self, effort: str, seed: int, on_progress: Callable[[RunProgress], None] | None
-    ) -> None:
-        """Search from what is known."""
-        if self.circuit.kind == "adder":
-            try:
-                found, rounds = anneal_jointly(
-                    self.circuit,
-                    self.library,
-                    self.constraint,
-                    self.target_ps,
-                    tuple(self.origin),
-                    rounds=_ROUNDS[effort],
-                    seed=seed,
-                    on_progress=on_progress,
-                )
-            except LibraryError as error:
-                log.info("no joint annealing in this library", reason=str(error))
-            else:
-                self.calls += rounds
-                self.pool += [found] if found is not None else []
-                return
-        seen = anneal(
-            self.circuit,
-            self.spec,
-            self.results,
-            budget=_CALLS[effort],
-            seed=seed,
-            on_progress=on_progress,
-        )
-        self.calls += sum(evaluation.calls for _, evaluation in seen)
-        seen.sort(key=self._order)
-        fresh = [design for design, _ in seen[:12] if design not in self.origin]
-        self.origin |= dict.fromkeys(fresh, "anneal")
-        self._evaluate(fresh)
-
-    def confirm(self) -> tuple[Confirmed, str]:
-        """Emit and prove the best; give it with who found it."""
-        if not self.pool:
-            failures = [entry.failure for _, entry in self.results if entry.failed]
-            raise ToolError(f"no candidate could be evaluated: {failures[:1]}")
-        with Confirmer(self.library, self.constraint) as confirmer:
-            return confirm_best(self.pool, self.target_ps, confirmer)
-
-    def _can_size(self) -> bool:
-        """Whether to use the own sizer: always, unless it had to be compiled for little."""
-        from edarl.synthesis.timing.compiled import is_cold
-
-        if not (self.known_here and is_cold()):
-            return True
-        log.info("the own sizer is not compiled yet, so ABC alone sizes the classic structures")
-        return False
-
-    def _add_designs(self) -> None:
-        """Add the known designs and the user's."""
-        for design in known_designs(self.shipped, self.circuit, _KNOWN_DESIGNS):
-            self.origin.setdefault(design, _SHIPPED)
-        if self.own is not None:
-            for design in self.own.starts(self.circuit, _KNOWN_DESIGNS):
-                self.origin.setdefault(design, _EARLIER)
-
-    def _size(self, designs: Sequence[Design]) -> list[Design]:
-        """Size designs by the own sizer; give them best first, none where it cannot be used."""
-        evaluator = None
-        try:
-            evaluator = replace(self.spec, flow=_SIZER_FLOW, workers=1).build()
-        except LibraryError:
-            return []
-        evaluations = evaluator.evaluate(designs)
-        return self._take(designs, evaluations)
-
-    def _evaluate(self, designs: Sequence[Design]) -> list[Design]:
-        """Size designs in ABC's flows; give them best first."""
-        evaluator = self.spec.build()
-        try:
-            return self._take(designs, evaluator.evaluate(designs))
-        finally:
-            evaluator.close()
-
-    def _take(self, designs: Sequence[Design], evaluations: Sequence[Evaluation]) -> list[Design]:
-        fresh = list(zip(designs, evaluations, strict=True))
-        self.results += fresh
-        self.calls += sum(evaluation.calls for evaluation in evaluations)
-        self.pool += from_evaluations(fresh, self.origin)
-        return [entry[0] for entry in sorted(fresh, key=self._order)]
-
-    def _order(self, entry: tuple[Design, Evaluation]) -> tuple[tuple[bool, float, float], str]:
-        best = min(
-            (rank(point, self.target_ps) for point in entry[1].points),
-            default=(True, float("inf"), float("inf")),
-        )
-        return best, entry[0].digest
-
-
-def _found_earlier(store: Store, found: FrontPoint) -> str:
-    """Say who found a netlist of the user's store: of an answer, what the answer said."""
-    if found.run is None or found.method != _METHOD:
-        return _EARLIER
-    return str(store.run(found.run).config.get("found_by", _EARLIER))
-
-
-def _regular(circuit: Circuit) -> dict[Design, str]:
-    """Give the regular structures, each with its name."""
-    known: dict[Design, str] = {}
-    for name in REGULAR:
-        graph = structure(name, circuit.leaves)
-        for p_mode in P_MODES:
-            known.setdefault(Design.of(graph, circuit, p_mode), name)
-    return known
+def _structural(design: Design) -> tuple[str, Proof]:
+    """Give a design's structural Verilog with its proof."""
+    text = structural_verilog(design)
+    return text, prove_verilog(text, design.circuit)
 
 
 def _keep(
     store: Store,
     confirmed: Confirmed,
     found_by: str,
-    search: _Search,
-    library_name: str,
+    search: AnswerSearch,
     seed: int,
-) -> None:
-    """Store what was evaluated, and the answer."""
+) -> str:
+    """Store what was evaluated, and the answer; give the answer's name there."""
+    library_name = search.library.name  # `default` would be another one in another release
     config = {
         "circuit": search.circuit.name,
         "library": library_name,
@@ -340,10 +185,10 @@ def _keep(
         "found_by": found_by,
     }
     run = store.start_run(
-        _METHOD, config=config, seed=seed, machine=machine_name(), versions=versions()
+        ANSWER_METHOD, config=config, seed=seed, machine=machine_name(), versions=versions()
     )
     store.record_evaluations(search.results, library_name=library_name, run=run)
-    store.record_confirmed(
+    sha256 = store.record_confirmed(
         confirmed.design,
         confirmed.point,
         library=LibraryRef(name=library_name, digest=search.library.digest),
@@ -355,3 +200,12 @@ def _keep(
         run=run,
     )
     store.finish_run(run, calls=search.calls, cache_hits=0)
+    row = evaluation_row(
+        confirmed.design.digest,
+        search.library.digest,
+        search.constraint,
+        point=confirmed.point,
+        tier="confirmed",
+        netlist=sha256,
+    )
+    return str(row["key"])

@@ -140,11 +140,21 @@ def _resized(entry: Candidate, target_ps: float, session: AbcSession) -> Candida
 
 
 def confirm_best(
-    pool: Sequence[Candidate], target_ps: float, confirmer: Confirmer
+    pool: Sequence[Candidate],
+    target_ps: float,
+    confirmer: Confirmer,
+    *,
+    at_once: int | None = None,
 ) -> tuple[Confirmed, str]:
     """Emit and prove the most promising candidates; give the best by its own figures, and its name.
 
     Candidates that miss the delay are not tried, unless all do: then the fastest is.
+
+    Args:
+        pool: The candidates.
+        target_ps: The delay to meet in picoseconds.
+        confirmer: Who emits and proves.
+        at_once: How many are emitted together; None takes the usual number.
 
     Raises:
         EdarlError: None could be confirmed; the reason of the first.
@@ -155,7 +165,7 @@ def confirm_best(
     reasons: list[EdarlError] = []
     confirmed: list[tuple[Confirmed, str]] = []
     while candidates and not any(entry.point.meets(target_ps) for entry, _ in confirmed):
-        count = _CONFIRMED if candidates[0].netlist is None else 1
+        count = (at_once or _CONFIRMED) if candidates[0].netlist is None else 1
         tried = candidates[:count]
         del candidates[:count]
         found = confirmer.confirm_all(

@@ -216,7 +216,7 @@ class RunConfig(BaseModel):
             return data
         if isinstance(data.get("dqn"), DqnConfig):  # an agent's own settings will do
             data = {**data, "dqn": data["dqn"].model_dump(exclude_unset=True)}
-        if data.get("preset") not in PRESETS:
+        if not isinstance(data.get("preset"), str) or data["preset"] not in PRESETS:
             return data
         name: PresetName = data["preset"]
         agent = PRESETS[name].config.model_dump(exclude_unset=True)

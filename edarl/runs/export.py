@@ -13,24 +13,21 @@ from typing import Any
 
 import edarl
 from edarl.errors import ConfigError, EdarlError, EquivalenceError
+from edarl.hdl.aiger import generic_aiger
 from edarl.hdl.blif import generic_blif
 from edarl.hdl.drawing import graph_dot, graph_svg
+from edarl.hdl.fusesoc import fusesoc_core
 from edarl.hdl.mapping import map_direct
 from edarl.hdl.reference import behavioural_verilog
-from edarl.hdl.techmap import (
-    YosysFiles,
-    abc_script,
-    addition_map_verilog,
-    netlist_flow,
-    techmap_flow,
-    techmap_verilog,
-)
+from edarl.hdl.techmap import techmap_verilog
 from edarl.hdl.testbench import testbench_verilog
 from edarl.hdl.verilog import structural_verilog
 from edarl.metrics import TOLERANCE, Constraint
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.runs.confirming import proof_record
+from edarl.runs.recipes import SMALLEST_PS, recipe_files
+from edarl.store import LibraryRef
 from edarl.synthesis.cell_library import CellLibrary
 from edarl.synthesis.confirm import Confirmed, Confirmer, Request
 from edarl.synthesis.flows import BEST, flows_named
@@ -47,13 +44,14 @@ FORMATS: Mapping[str, str] = {
     "reference": "behavioural Verilog, the reference of proofs",
     "testbench": "self-checking Verilog testbench",
     "blif": "BLIF of truth tables",
+    "aiger": "and-inverter graph, binary AIGER",
     "svg": "drawing of the graph",
     "dot": "the graph for Graphviz",
     "graph": "the graph as JSON, for --graph",
+    "core": "FuseSoC core file",
 }
 """Every format, in the order in which the files are listed."""
 
-_SMALLEST_PS = 1.0e6
 _WIDEST_LCU = 255
 
 
@@ -62,18 +60,21 @@ class Target:
     """Where a netlist of cells comes from.
 
     Attributes:
-        library: The cell library.
+        library: The cell library; its name alone is enough where the netlist is confirmed already
+            and ``liberty`` is given.
         constraint: Driver and load.
         delay_ps: The delay to meet in picoseconds; None asks for the smallest netlist.
         flow: A flow, several joined with ``+``, or ``best``.
         known: Netlists of the design, which compete with what the flows give now.
+        liberty: How the scripts call the Liberty file; None takes its path here.
     """
 
-    library: CellLibrary
+    library: CellLibrary | LibraryRef
     constraint: Constraint
     delay_ps: float | None = None
     flow: str = BEST
     known: Sequence[Request] = ()
+    liberty: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +84,28 @@ class ExportFile:
     Attributes:
         name: Its name in the folder.
         format: A key of `FORMATS`.
-        text: What it holds.
+        content: What it holds.
         proof: What proved these bytes; None for a derived file.
         summary: What it is, in one line.
     """
 
     name: str
     format: str
-    text: str
+    content: str | bytes
     summary: str
     proof: Proof | None = None
+
+    @property
+    def data(self) -> bytes:
+        """The file's exact bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content.encode()
 
     def record(self) -> dict[str, Any]:
         """Give what is known of the file as JSON values."""
         return {
             "file": self.name,
             "format": self.format,
-            "sha256": hashlib.sha256(self.text.encode()).hexdigest(),
+            "sha256": hashlib.sha256(self.data).hexdigest(),
             "proven": self.proof is not None,
             "proof": None if self.proof is None else proof_record(self.proof),
         }
@@ -172,7 +178,11 @@ class Export:
 
 
 def export_design(
-    designs: Sequence[Design], *, formats: Sequence[str] = (), target: Target | None = None
+    designs: Sequence[Design],
+    *,
+    formats: Sequence[str] = (),
+    target: Target | None = None,
+    confirmed: Confirmed | None = None,
 ) -> Export:
     """Make and prove the files of a design; nothing is written yet.
 
@@ -181,6 +191,7 @@ def export_design(
             netlist is taken (the first where there is no target).
         formats: Keys of `FORMATS`; none stands for all that apply.
         target: Where a netlist comes from; None leaves it out.
+        confirmed: The netlist that was confirmed before, of the one design; None makes one.
 
     Raises:
         ConfigError: A format is unknown.
@@ -195,15 +206,14 @@ def export_design(
     wanted = [name for name in FORMATS if name in formats or not formats]
     left_out = _not_applicable(wanted, designs[0].circuit, target)
     wanted = [name for name in wanted if name not in left_out]
-    confirmed: Confirmed | None = None
     design = designs[0]
-    if target is not None and {"netlist", "recipe"} & set(wanted):
+    if confirmed is None and target is not None and {"netlist", "recipe"} & set(wanted):
         confirmed = _best_netlist(designs, target)
         design = confirmed.design
     files = [
         *_structural(design, wanted),
         *_mapped(design, wanted, target, confirmed),
-        *_derived(design, wanted),
+        *_derived(design, wanted, with_netlist=confirmed is not None and "netlist" in wanted),
     ]
     files.sort(key=lambda file: wanted.index(file.format))
     return Export(design, tuple(files), left_out, target, confirmed)
@@ -226,13 +236,17 @@ def _not_applicable(
 
 def _best_netlist(designs: Sequence[Design], target: Target) -> Confirmed:
     """Confirm every p mode in every flow, and what is known; give the best by its own figures."""
-    delay_ps = target.delay_ps or _SMALLEST_PS
+    delay_ps = target.delay_ps or SMALLEST_PS
     requests = [
         Request(design, flow.name, delay_ps)
         for design in designs
         for flow in flows_named(target.flow)
     ]
     requests += [request for request in target.known if request.design in designs]
+    if not isinstance(target.library, CellLibrary):
+        raise ConfigError(
+            f"a netlist should be made in a whole library, actual: the name {target.library.name}"
+        )
     reasons: list[EdarlError] = []
     with Confirmer(target.library, target.constraint) as confirmer:
         confirmed = confirmer.confirm_all(
@@ -281,7 +295,10 @@ def _mapped(
     if "techmap" in wanted:
         files.append(_techmap(design))
     if target is not None and "recipe" in wanted:
-        files += _recipes(design.circuit, target, wanted)
+        files += [
+            ExportFile(file, "recipe", text, summary)
+            for file, (text, summary) in _recipes(design.circuit, target, wanted).items()
+        ]
     return files
 
 
@@ -295,48 +312,25 @@ def _techmap(design: Design) -> ExportFile:
     return ExportFile(file, "techmap", text, _summary("techmap"), proofs[-1])
 
 
-def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> list[ExportFile]:
-    """Make the scripts; as they stand they synthesise the reference, a plain ``a + b``."""
-    name, delay_ps = circuit.name, target.delay_ps or _SMALLEST_PS
-    constraint = (
-        f"set_driving_cell {target.constraint.driver_cell}\n"
-        f"set_load {target.constraint.load_ff:.6f} [all_outputs]\n"
+def _recipes(circuit: Circuit, target: Target, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
+    liberty = target.liberty
+    if liberty is None:
+        if not isinstance(target.library, CellLibrary):
+            raise ConfigError(
+                f"scripts should know the Liberty file of {target.library.name}; give `liberty`"
+            )
+        liberty = str(target.library.liberty_path)
+    files = recipe_files(
+        circuit,
+        liberty=liberty,
+        constraint=target.constraint,
+        delay_ps=target.delay_ps,
+        techmap="techmap" in wanted,
+        netlist="netlist" in wanted,
     )
-    script = abc_script(delay_ps, "delay" if target.delay_ps else "area")
-    files = {
-        "constraint": (constraint, "driver and load, as Yosys reads them"),
-        f"{name}.abc": (script, "ABC script that keeps the structure"),
-        f"{name}_reference.v": (_reference(circuit), _summary("reference")),
-    }
-
-    def paths(output: str) -> YosysFiles:
-        return YosysFiles(
-            sources=(f"{name}_reference.v",),
-            liberty=str(target.library.liberty_path),
-            constraint="constraint",
-            abc_script=f"{name}.abc",
-            output=output,
-        )
-
-    top = f"{name}_reference"
-    if "techmap" in wanted:
-        flow = techmap_flow(paths(f"{name}_with_techmap.v"), top, f"{name}_techmap.v", delay_ps)
-        files[f"{name}_techmap.ys"] = (flow, "Yosys script with the map file")
-    if "netlist" in wanted:
-        instances = addition_map_verilog(circuit)
-        files[f"{name}_add_map.v"] = (instances, "Yosys map file: additions get the netlist")
-        flow = netlist_flow(
-            paths(f"{name}_with_netlist.v"),
-            top,
-            f"{name}_add_map.v",
-            f"{name}_netlist.v",
-            name,
-            delay_ps,
-        )
-        files[f"{name}_netlist.ys"] = (flow, "Yosys script that keeps the netlist whole")
-    if "reference" in wanted:
-        del files[f"{name}_reference.v"]  # it is written anyway
-    return [ExportFile(file, "recipe", text, summary) for file, (text, summary) in files.items()]
+    if "reference" not in wanted:  # it is written anyway where it is
+        files[f"{circuit.name}_reference.v"] = (_reference(circuit), _summary("reference"))
+    return files
 
 
 def _summary(name: str) -> str:
@@ -348,21 +342,35 @@ def _reference(circuit: Circuit) -> str:
     return behavioural_verilog(circuit, f"{circuit.name}_reference")
 
 
-def _derived(design: Design, wanted: Sequence[str]) -> list[ExportFile]:
+def _derived(design: Design, wanted: Sequence[str], *, with_netlist: bool) -> list[ExportFile]:
     name = design.circuit.name
-    makers: dict[str, tuple[str, Callable[[], str]]] = {
+    makers: dict[str, tuple[str, Callable[[], str | bytes]]] = {
         "reference": (f"{name}_reference.v", lambda: _reference(design.circuit)),
         "testbench": (f"{name}_tb.v", lambda: testbench_verilog(design.circuit)),
         "blif": (f"{name}.blif", lambda: generic_blif(map_direct(design))),
+        "aiger": (f"{name}.aig", lambda: generic_aiger(map_direct(design))),
         "svg": (f"{name}.svg", lambda: graph_svg(design)),
         "dot": (f"{name}.dot", lambda: graph_dot(design)),
         "graph": (f"{name}_graph.json", lambda: design.graph.to_json() + "\n"),
+        "core": (f"{name}.core", lambda: _core(design, with_netlist=with_netlist)),
     }
     return [
         ExportFile(file, key, make(), _summary(key))
         for key, (file, make) in makers.items()
         if key in wanted
     ]
+
+
+def _core(design: Design, *, with_netlist: bool) -> str:
+    name = design.circuit.name
+    return fusesoc_core(
+        design.circuit,
+        name=f"{name}_{design.digest[:8]}",
+        description=f"{design.circuit.entry.summary}, {design.circuit.width} bits, by edarl",
+        rtl=[f"{name}.v"],
+        testbench=[f"{name}_tb.v"],
+        netlist=[f"{name}_netlist.v"] if with_netlist else [],
+    )
 
 
 def _proven(proof: Proof, file: str) -> Proof:

@@ -25,6 +25,9 @@ _STEPS_AT_32_BITS = 140
 _Told = Callable[[RunProgress], None] | None
 """Who is told how far a search is."""
 
+_Asked = Callable[[], bool] | None
+"""Who is asked whether to end it."""
+
 
 def anneal_jointly(
     circuit: Circuit,
@@ -36,6 +39,7 @@ def anneal_jointly(
     rounds: int,
     seed: int,
     on_progress: _Told = None,
+    should_stop: _Asked = None,
 ) -> tuple[Candidate | None, int]:
     """Anneal graph and sizes of an adder together, from the best of some designs.
 
@@ -49,7 +53,8 @@ def anneal_jointly(
         starts: Designs to begin from; the own sizer chooses among them.
         rounds: How long; each counts as an evaluation call.
         seed: The one seed.
-        on_progress: _Told how far it is.
+        on_progress: Told how far it is.
+        should_stop: Asked again and again; True ends it, and what was found counts.
 
     Returns:
         The best netlist found, None without any; and the rounds that were walked.
@@ -81,7 +86,7 @@ def anneal_jointly(
     )
     figures: dict[str, float] = {}
     try:
-        while searcher.rounds_done < rounds:
+        while searcher.rounds_done < rounds and not (should_stop is not None and should_stop()):
             searcher.walk_round()
             found = searcher.found
             assert found is not None  # a round was walked
@@ -107,6 +112,7 @@ def anneal(
     budget: int,
     seed: int,
     on_progress: _Told = None,
+    should_stop: _Asked = None,
 ) -> list[tuple[Design, Evaluation]]:
     """Anneal from the best known designs in the flow that costs one call per design.
 
@@ -116,7 +122,8 @@ def anneal(
         known: Designs with what is known of them.
         budget: Evaluation calls.
         seed: The one seed.
-        on_progress: _Told how far it is.
+        on_progress: Told how far it is.
+        should_stop: Asked again and again; True ends it, and what was found counts.
 
     Returns:
         Everything that could be evaluated.
@@ -147,7 +154,13 @@ def anneal(
         AnnealingOptions.for_budget(budget),
     )
     try:
-        run_search(searcher, evaluator, budget_calls=budget, on_evaluation=on_evaluation)
+        run_search(
+            searcher,
+            evaluator,
+            budget_calls=budget,
+            on_evaluation=on_evaluation,
+            should_stop=should_stop,
+        )
     finally:
         evaluator.close()
     return seen

@@ -34,6 +34,7 @@ from edarl.search import Progress, SearchProblem
 from edarl.search.problem import Foreteller
 from edarl.store import Store
 from edarl.synthesis.evaluator import Evaluator
+from edarl.synthesis.registry import DEFAULT_LIBRARY
 from edarl.synthesis.spec import EvaluatorSpec
 from edarl.synthesis.timing.features import Physics
 
@@ -150,7 +151,9 @@ def record(result: RolloutResult, agent: TrainedAgent, store: Store) -> None:
         versions=versions(),
     )
     known = [(each.design, each.evaluation) for each in result.visited if each.evaluation]
-    store.record_evaluations(known, library_name=config.library, run=run)
+    # `default` would be another library in another release.
+    library = DEFAULT_LIBRARY if config.library == "default" else config.library
+    store.record_evaluations(known, library_name=library, run=run)
     store.finish_run(run, calls=result.calls, cache_hits=result.cache_hits)
 
 

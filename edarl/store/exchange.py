@@ -13,7 +13,9 @@ from sqlalchemy import select
 from edarl.errors import StoreError
 from edarl.store import schema
 from edarl.store.connection import add_missing, translated
+from edarl.store.opening import bump_version
 from edarl.store.records import design_from_row, evaluation_key, finite, from_json, unpack
+from edarl.store.results import add_served
 from edarl.store.store import Store
 
 __all__ = ["export_store", "import_store"]
@@ -92,6 +94,8 @@ def _copy(source: Store, target: Store, *, only_proven: bool) -> dict[str, int]:
             for chunk in reader.execute(query).mappings().partitions(_CHUNK):
                 rows = [_checked(table.name, dict(row)) for row in chunk]
                 added[table.name] += add_missing(writer, table, rows)
+        if add_served(writer):
+            bump_version(writer)
     return added
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from edarl.cli.output import ExitCode
 from edarl.prefix.structures import REGULAR
+from edarl.store import Store, import_store
 from tests.cli.conftest import NEW_GRAPH, Run
+from tests.postgres import postgres_server
 
 
 def without_places(text: str, store: Path) -> str:
@@ -127,3 +129,13 @@ def test_designs_under_another_constraint_are_not_mixed_in(edarl: Run, filled_st
     assert said.code == ExitCode.NO
     assert said.json["load_ff"] == 10.0
     assert said.json["points"] == []
+
+
+def test_the_store_may_be_on_a_server(edarl: Run, filled_store: Path) -> None:
+    asked = ("front", "--width", 8, "--json", "--store")
+    with postgres_server() as server:
+        url = server.new_url()
+        with Store.open(url) as there, Store.open(filled_store, read_only=True) as here:
+            import_store(there, here)
+        said = edarl(*asked, url).json
+    assert said["points"] == edarl(*asked, filled_store).json["points"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import edarl.store.connection
+import edarl.store.sqlite
 from edarl.errors import StoreError
 from edarl.metrics import Constraint, Evaluation, Point
 from edarl.prefix.circuits import Circuit
@@ -67,9 +67,9 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path)
 
 def test_a_store_of_a_newer_version_says_upgrade(tmp_path: Path) -> None:
     path = filled(tmp_path / "edarl.db", 1)
-    _pragma(path, "user_version = 2")
+    _pragma(path, "user_version = 3")
     for read_only in (False, True):
-        with pytest.raises(StoreError, match=r"schema version 1, actual version: 2; .* upgrade"):
+        with pytest.raises(StoreError, match=r"schema version 2, actual version: 3; .* upgrade"):
             Store.open(path, read_only=read_only)
     _pragma(path, "user_version = 0")
     with pytest.raises(StoreError, match="actual version: 0; it is damaged"):
@@ -139,7 +139,7 @@ def test_check_reports_what_is_wrong(tmp_path: Path) -> None:
 def test_a_locked_store_says_so_and_works_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edarl.store.connection, "_BUSY_S", 0.05)
+    monkeypatch.setattr(edarl.store.sqlite, "_BUSY_S", 0.05)
     path = filled(tmp_path / "edarl.db", 1)
     other = sqlite3.connect(path, isolation_level=None)
     with Store.open(path) as store:

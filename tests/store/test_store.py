@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import Move, PrefixGraph
 from edarl.store import FrontPoint, LibraryRef, Store, export_store, import_store
+from edarl.store.lookup import fastest, served_front, smallest_meeting
 
 ADDER = Circuit("adder", 8)
 LIBRARY = LibraryRef("toy", "ab" * 32)
@@ -55,17 +56,12 @@ def confirm(
     )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "home" / "edarl.db") as opened:
-        yield opened
-
-
 def front(store: Store) -> list[FrontPoint]:
     return store.front(ADDER, LIBRARY.digest, CONSTRAINT)
 
 
-def test_a_new_store_is_durable_and_checks_references(store: Store) -> None:
+def test_a_new_file_is_durable_and_checks_references(file_store: Store) -> None:
+    store = file_store
     with store.snapshot() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -228,29 +224,56 @@ FIGURES = st.lists(
 )
 
 
+LOADS = count(20)
+"""A constraint for each example, so that all examples can share a store."""
+
+
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(figures=FIGURES)
 def test_front_and_best_equal_brute_force(
-    tmp_path_factory: pytest.TempPathFactory, figures: list[tuple[int, int, bool]]
+    store: Store, figures: list[tuple[int, int, bool]]
 ) -> None:
-    with Store.open(tmp_path_factory.mktemp("front") / "edarl.db") as store:
-        for number, (delay, area, proven) in enumerate(figures):
-            confirm(store, design(number), float(delay), float(area), proven=proven)
-        proven_points = {(delay, area) for delay, area, proven in figures if proven}
-        expected = sorted(
-            (delay, area)
-            for delay, area in proven_points
-            if not any(
-                (d <= delay and a <= area and (d, a) != (delay, area)) for d, a in proven_points
-            )
+    here = Constraint("BUF_X1", float(next(LOADS)))
+    asked = (ADDER, LIBRARY.digest, here)
+    for number, (delay, area, proven) in enumerate(figures):
+        confirm(store, design(number), float(delay), float(area), proven=proven, constraint=here)
+    proven_points = {(delay, area) for delay, area, proven in figures if proven}
+    expected = sorted(
+        (delay, area)
+        for delay, area in proven_points
+        if not any((d <= delay and a <= area and (d, a) != (delay, area)) for d, a in proven_points)
+    )
+    rebuilt = store.front(*asked)
+    assert [(point.delay_ps, point.area_um2) for point in rebuilt] == expected
+    served, cursor = served_front(store, *asked)
+    assert cursor is None
+    assert [
+        (row.delay_ps, row.area_um2, row.design, row.netlist_sha256, row.p_mode) for row in served
+    ] == [
+        (
+            point.delay_ps,
+            point.area_um2,
+            point.design.digest,
+            point.netlist_sha256,
+            point.p_mode,
         )
-        assert [(point.delay_ps, point.area_um2) for point in front(store)] == expected
-        for limit in (1, 6, 12):
-            areas = [area for delay, area in proven_points if delay <= limit]
-            best = store.best(ADDER, LIBRARY.digest, CONSTRAINT, float(limit))
-            assert (best.area_um2 if best else None) == (min(areas) if areas else None)
+        for point in rebuilt
+    ]
+    pages, cursor = served_front(store, *asked, limit=2)
+    while cursor is not None:
+        page, cursor = served_front(store, *asked, limit=2, after=cursor)
+        pages += page
+    assert pages == served
+    assert fastest(store, *asked) == (served[0] if served else None)
+    assert smallest_meeting(store, *asked, None) == (served[-1] if served else None)
+    for limit in (1, 6, 12):
+        areas = [area for delay, area in proven_points if delay <= limit]
+        best = store.best(*asked, float(limit))
+        assert (best.area_um2 if best else None) == (min(areas) if areas else None)
+        light = smallest_meeting(store, *asked, float(limit))
+        assert (light.netlist_sha256 if light else None) == (best.netlist_sha256 if best else None)
 
 
 def test_best_allows_the_usual_tolerance(store: Store) -> None:
