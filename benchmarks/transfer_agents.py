@@ -64,7 +64,7 @@ def main() -> None:
         "--resume", type=Path, metavar="DIR", help="keep finished jobs here; do not repeat them"
     )
     parser.add_argument(
-        "--finished", action="store_true", help="report what --resume has of every seed"
+        "--finished", action="store_true", help="report what --resume has as a whole"
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write CSV here")
     options = parser.parse_args()
@@ -151,8 +151,10 @@ def _agent(job: Asked | Taught) -> Training | None:
 
 
 def _about(job: Asked | Taught) -> tuple[Any, ...]:
-    """Give what is reported together: all seeds of the walks, searches or trainings somewhere."""
-    return (type(job), job.problem, isinstance(job, Asked) and job.kind in SEARCHES)
+    """Give what is reported together: all walks or searches somewhere, a seed's two trainings."""
+    if isinstance(job, Taught):
+        return (Taught, job.problem, job.seed)
+    return (Asked, job.problem, job.kind in SEARCHES)
 
 
 # ---------------------------------------------------------------- tables
