@@ -26,8 +26,9 @@ _REACH = 3
 """Half columns that are seen on either side of a violation."""
 COLUMNS = 2 * _REACH + 1
 """Half columns that are seen and can be changed around a violation."""
-_KINDS = 3
-"""Of changes: wire to the right, wire upwards, via here."""
+_KINDS = 7
+"""Of changes: wire to the right, wire upwards, via here; shift the upright run of wire to the left
+or right, and the level one down or up."""
 
 CHANNELS: tuple[str, ...] = (
     "inside",
@@ -109,8 +110,12 @@ class Fixing:
             return None
         if kind == 2:
             return self.wiring.moved(node)
-        other = (x + 1, track) if kind == 0 else (x, track + 1)
-        return self.wiring.toggled((node, other)) if self._inside(other) else None
+        right, up = (x + 1, track), (x, track + 1)
+        if kind < 2:
+            other = (right, up)[kind]
+            return self.wiring.toggled((node, other)) if self._inside(other) else None
+        step = 1 if kind % 2 == 0 else -1
+        return self.wiring.shifted((node, up if kind < 5 else right), step)
 
     def legal(self, focus: int) -> Bool[np.ndarray, " a"]:
         """Say which changes near a violation can be made; [A] True = legal."""
