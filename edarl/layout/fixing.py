@@ -20,7 +20,7 @@ from edarl.layout.router import Edge, Route
 from edarl.layout.technology import Technology
 from edarl.layout.wiring import Wiring
 
-__all__ = ["CHANNELS", "COLUMNS", "FixTask", "Fixing", "change_count", "fix_tasks"]
+__all__ = ["CHANNELS", "COLUMNS", "FixOutcome", "FixTask", "Fixing", "change_count", "fix_tasks"]
 
 _REACH = 3
 """Half columns that are seen on either side of a violation."""
@@ -60,6 +60,23 @@ class FixTask:
 
     placement: Placement
     routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FixOutcome:
+    """What mending came to.
+
+    Attributes:
+        routes: The best metal found.
+        before: Violations at the start.
+        after: Violations of ``routes``.
+        checks: Checks of design rules made, that of the start included.
+    """
+
+    routes: tuple[Route, ...]
+    before: int
+    after: int
+    checks: int
 
 
 class Fixing:
