@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -21,18 +20,15 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from common import SHARED, arguments, print_table, write_json
+from _cells import SUFFIX, chosen_cells, divided, library_widths
+from common import arguments, print_table, write_json
 
 from edarl.agents.cells import CellPolicy, load_cell_policy, place_by_policy, train_cell_policy
-from edarl.layout import CellNetlist, Technology, load_technology, read_cells
+from edarl.layout import CellNetlist, Technology, load_technology
 from edarl.layout.exact import place_exactly
 from edarl.layout.outcome import PlacementOutcome
 from edarl.search.cells import anneal_placement, random_placement
 
-CELLS = SHARED / "cells" / "asap7"
-NETLISTS = CELLS / "asap7sc7p5t_28_R.cdl"
-SUFFIX = "_ASAP7_75t_R"
-LEFT_OUT = ("CKINVDC", "TIE", "DECAP", "FILLER", "TAPCELL")
 BUDGETS = (1, 3, 10, 30, 100, 300)
 SEEDS = (0, 1, 2)
 METHODS = ("policy", "anneal", "random")
@@ -72,14 +68,11 @@ def main() -> None:
         "--placements", type=int, default=6000, help="placements of each policy's training"
     )
     options = parser.parse_args()
-    if not NETLISTS.exists():
-        sys.exit("asap7's netlists should lie in ../shared/cells/asap7 beside the checkout")
     technology = load_technology("asap7")
-    netlists = read_cells(NETLISTS)
     widths = library_widths()
     seeds, budgets = (SEEDS[:1], BUDGETS[:4]) if options.quick else (SEEDS, BUDGETS)
     placements = min(options.placements, 300) if options.quick else options.placements
-    trained, held = divided([netlists[name + SUFFIX] for name in widths])
+    trained, held = divided(chosen_cells())
     held = held[::6] if options.quick else held
     folder = options.resume
     rows: list[Row] = []
@@ -104,31 +97,6 @@ def main() -> None:
             "rows": [asdict(row) for row in rows],
         },
     )
-
-
-def library_widths() -> dict[str, int]:
-    """Give the library's width in columns of each combinational cell."""
-    with (CELLS / "library_widths.csv").open() as file:
-        return {
-            row["cell"]: int(row["lib_width_cpp"])
-            for row in csv.DictReader(file)
-            if row["sequential"] == "no" and not row["cell"].startswith(LEFT_OUT)
-        }
-
-
-def divided(cells: list[CellNetlist]) -> tuple[list[CellNetlist], list[CellNetlist]]:
-    """Divide cells by family into those to train on and those held out."""
-    families = sorted({family(cell) for cell in cells})
-    chosen = set(families[::2])
-    return (
-        [cell for cell in cells if family(cell) in chosen],
-        [cell for cell in cells if family(cell) not in chosen],
-    )
-
-
-def family(cell: CellNetlist) -> str:
-    """Give a cell's name without its drive strength."""
-    return re.sub(r"(x[p0-9]+(_?DC|R|f)?|[x_].*)$", "", cell.name.removesuffix(SUFFIX))
 
 
 def ways(policy: CellPolicy) -> dict[str, Callable[..., PlacementOutcome]]:

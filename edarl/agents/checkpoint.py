@@ -54,7 +54,7 @@ _PREVIOUS = ".previous"
 Tensors = Mapping[str, np.ndarray]
 """Arrays by name."""
 
-Kind = Literal["cells", "dqn", "policy", "ppo", "value"]
+Kind = Literal["cells", "dqn", "fixes", "policy", "ppo", "value"]
 """What a checkpoint can hold."""
 
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

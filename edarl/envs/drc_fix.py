@@ -28,14 +28,16 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
 
     ## Description
     The cell's nets are routed, but some of the metal breaks design rules. Each step lays or takes a
-    piece of wire near one violation, or moves a via; then klayout checks the drawn cell. Changes
-    that would join two nets or divide one are illegal, so the layout matches its netlist at every
-    step. Source: the task of NVCell (arXiv 2107.07044, section V); there an agent of its own
-    adds metal around a router's result, here pieces are also taken and vias moved.
+    piece of wire near one violation, moves a via, or shifts a straight run of wire sideways; then
+    klayout checks the drawn cell. Changes that would join two nets or divide one are illegal, so
+    the layout matches its netlist at every step. Source: the task of NVCell (arXiv 2107.07044,
+    section V); there an agent of its own adds metal around a router's result, here pieces are also
+    taken, vias moved and runs shifted.
 
     ## Action Space
-    ``Discrete(3 * 7 * T + 1)`` for T tracks: a piece to the right of a node, a piece upwards, a via
-    to the node, each for 7 half columns around the violation and all tracks
+    ``Discrete(7 * 7 * T + 1)`` for T tracks: a piece to the right of a node, a piece upwards, a via
+    to the node, the upright run there to the left or right, the level one down or up, each for 7
+    half columns around the violation and all tracks
     (`edarl.layout.fixing.Fixing.changed` gives the order); the last looks at the next violation
     instead. Illegal actions change nothing, cost a step's reward, and count. Masks of legal actions
     (True = legal): `action_masks()`, ``info["action_mask"]``, and
@@ -43,8 +45,7 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
 
     ## Observation Space
     ``Box(0, 1, (7 * T * C + 2,), float32)``: for each node around the violation the
-    `edarl.layout.fixing.CHANNELS`,
-    then the number of violations / 16 and the share of steps taken.
+    `edarl.layout.fixing.CHANNELS`, then the number of violations / 16 and the share of steps taken.
 
     Example: at the left edge of a cell the nodes of the columns outside are zero in every channel.
 

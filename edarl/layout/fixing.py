@@ -20,14 +20,15 @@ from edarl.layout.router import Edge, Route
 from edarl.layout.technology import Technology
 from edarl.layout.wiring import Wiring
 
-__all__ = ["CHANNELS", "COLUMNS", "FixTask", "Fixing", "change_count", "fix_tasks"]
+__all__ = ["CHANNELS", "COLUMNS", "FixOutcome", "FixTask", "Fixing", "change_count", "fix_tasks"]
 
 _REACH = 3
 """Half columns that are seen on either side of a violation."""
 COLUMNS = 2 * _REACH + 1
 """Half columns that are seen and can be changed around a violation."""
-_KINDS = 3
-"""Of changes: wire to the right, wire upwards, via here."""
+_KINDS = 7
+"""Of changes: wire to the right, wire upwards, via here; shift the upright run of wire to the left
+or right, and the level one down or up."""
 
 CHANNELS: tuple[str, ...] = (
     "inside",
@@ -59,6 +60,23 @@ class FixTask:
 
     placement: Placement
     routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FixOutcome:
+    """What mending came to.
+
+    Attributes:
+        routes: The best metal found.
+        before: Violations at the start.
+        after: Violations of ``routes``.
+        checks: Checks of design rules made, that of the start included.
+    """
+
+    routes: tuple[Route, ...]
+    before: int
+    after: int
+    checks: int
 
 
 class Fixing:
@@ -109,8 +127,12 @@ class Fixing:
             return None
         if kind == 2:
             return self.wiring.moved(node)
-        other = (x + 1, track) if kind == 0 else (x, track + 1)
-        return self.wiring.toggled((node, other)) if self._inside(other) else None
+        right, up = (x + 1, track), (x, track + 1)
+        if kind < 2:
+            other = (right, up)[kind]
+            return self.wiring.toggled((node, other)) if self._inside(other) else None
+        step = 1 if kind % 2 == 0 else -1
+        return self.wiring.shifted((node, up if kind < 5 else right), step)
 
     def legal(self, focus: int) -> Bool[np.ndarray, " a"]:
         """Say which changes near a violation can be made; [A] True = legal."""

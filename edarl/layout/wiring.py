@@ -1,12 +1,14 @@
 """Small changes of a routed cell's first metal that keep every net whole and apart from others.
 
-A change lays or takes a piece of wire between two neighbouring nodes, or moves the via of a
-terminal to another of its nodes. A piece may end in the open; it widens what is too small. Design
-rules are not looked at here: which changes mend them is for whoever makes them.
+A change lays or takes a piece of wire between two neighbouring nodes, moves the via of a terminal
+to another of its nodes, or shifts a straight run of wire sideways. A piece may end in the open; it
+widens what is too small. Design rules are not looked at here: which changes mend them is for
+whoever makes them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,6 +82,52 @@ class Wiring:
                 return self._with(route, moved) if _is_whole(moved) else None
         return None
 
+    def shifted(self, edge: Edge, step: int) -> Wiring | None:
+        """Shift the straight run of wire around an edge sideways, joined at both ends as before.
+
+        Args:
+            edge: A piece of the run.
+            step: 1 to the right or upwards, -1 to the left or downwards.
+
+        Returns:
+            The changed wiring; None where there is no wire, or no room beside it.
+        """
+        net = self.owners.get(edge[0])
+        if net is None or edge not in self.by_net[net].edges:
+            return None
+        route = self.by_net[net]
+        edges, vias = set(route.edges), {at for at, _ in route.vias}
+        run = _run(edge, edges, vias)
+        level = edge[0][1] == edge[1][1]
+        dx, dy = (0, step) if level else (step, 0)
+
+        def beside(node: Node) -> Node:
+            return node[0] + dx, node[1] + dy
+
+        added = {(beside(one), beside(other)) for one, other in run}
+        for end in (run[0][0], run[-1][1]):
+            added.add((min(end, beside(end)), max(end, beside(end))))
+        nodes = {node for piece in added for node in piece}
+        if any(not self._is_open(node, net) for node in nodes):
+            return None
+        left = (edges - set(run)) | added
+        while loose := {e for e in left if _is_loose(e, left, vias)}:
+            left -= loose
+        if left == edges:
+            return None
+        changed = self._changed(route, sorted(left), route.vias)
+        return self._with(route, changed) if _is_whole(changed) else None
+
+    def _is_open(self, node: Node, net: str) -> bool:
+        """Say whether a net may cover a node."""
+        x, y = node
+        return (
+            1 <= x < self.grid.half_columns
+            and 0 <= y < len(self.grid.tracks_nm)
+            and self.owners.get(node, net) == net
+            and self._only_ways.get(node, net) == net
+        )
+
     @cached_property
     def _only_ways(self) -> Mapping[Node, str]:
         """Nodes that are the only way to a terminal, with its net; closed to all others."""
@@ -113,3 +161,24 @@ def _is_whole(route: Route) -> bool:
                 reached.add(other)
                 waiting.append(other)
     return reached == set(route.nodes) and all(at in reached for at, _ in route.vias)
+
+
+def _run(edge: Edge, edges: set[Edge], vias: set[Node]) -> list[Edge]:
+    """Give the straight pieces around one that nothing branches off from, in order."""
+    dx, dy = edge[1][0] - edge[0][0], edge[1][1] - edge[0][1]
+    run = [edge]
+    degree = Counter(end for each in edges for end in each)
+    for place, node, sign in ((0, edge[0], -1), (len(run), edge[1], 1)):
+        while node not in vias and degree[node] == 2:
+            other = node[0] + sign * dx, node[1] + sign * dy
+            piece = (min(node, other), max(node, other))
+            if piece not in edges:
+                break
+            run.insert(place if sign < 0 else len(run), piece)
+            node = other
+    return run
+
+
+def _is_loose(edge: Edge, edges: set[Edge], vias: set[Node]) -> bool:
+    """Say whether a piece ends in the open."""
+    return any(end not in vias and sum(end in other for other in edges) == 1 for end in edge)

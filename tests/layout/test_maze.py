@@ -60,14 +60,19 @@ def test_a_net_that_is_shut_in_is_an_error():
         route_by_ripup(crossing(*wall))
 
 
-def test_wires_are_laid_taken_and_moved_only_where_nets_stay_whole_and_apart():
+def test_wires_are_laid_taken_moved_and_shifted_only_where_nets_stay_whole_and_apart():
     grid = grid_of(placed("AOI21"))
     wiring = Wiring(grid, route_by_ripup(grid).routes)
-    laid = moved = refused = 0
+    laid = moved = refused = shifted = 0
     for x, y in grid.nodes():
         for edge in (((x, y), (x + 1, y)), ((x, y), (x, y + 1))):
             if edge[1] not in set(grid.nodes()):
                 continue
+            for step in (-1, 1):
+                if (after := wiring.shifted(edge, step)) is not None:
+                    assert after.is_sound
+                    assert after != wiring
+                    shifted += 1
             changed = wiring.toggled(edge)
             if changed is None:
                 refused += 1
@@ -90,3 +95,4 @@ def test_wires_are_laid_taken_and_moved_only_where_nets_stay_whole_and_apart():
     assert laid > 0
     assert refused > 0
     assert moved > 0
+    assert shifted > 0

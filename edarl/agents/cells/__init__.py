@@ -1,9 +1,16 @@
-"""Agents that place standard cells: a policy over candidate columns, trained by MaskablePPO.
+"""Agents for standard cells: one places fingers column by column, one mends design rules.
 
-They know `edarl.envs.cell_placement` and nothing of routing, drawing or files of cells.
+Both are trained by sb3-contrib's MaskablePPO on the environments of `edarl.envs`.
 """
 
 from edarl.agents.cells.config import CellPpoConfig
+from edarl.agents.cells.fixing import (
+    FixPolicy,
+    FixPpoConfig,
+    fix_by_policy,
+    load_fix_policy,
+    train_fix_policy,
+)
 from edarl.agents.cells.placing import place_by_policy
 from edarl.agents.cells.policy import CellPolicy, load_cell_policy, shipped_cell_policy
 from edarl.agents.cells.training import train_cell_policy
@@ -11,8 +18,13 @@ from edarl.agents.cells.training import train_cell_policy
 __all__ = [
     "CellPolicy",
     "CellPpoConfig",
+    "FixPolicy",
+    "FixPpoConfig",
+    "fix_by_policy",
     "load_cell_policy",
+    "load_fix_policy",
     "place_by_policy",
     "shipped_cell_policy",
     "train_cell_policy",
+    "train_fix_policy",
 ]

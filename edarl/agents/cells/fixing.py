@@ -1,0 +1,248 @@
+"""A policy that mends design rules: MaskablePPO with its own small network on `edarl/DrcFix-v0`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from edarl.agents.arithmetic import device_named
+from edarl.agents.checkpoint import (
+    Manifest,
+    NetworkShape,
+    load_checkpoint,
+    save_checkpoint,
+    versions,
+)
+from edarl.agents.saving import listed
+from edarl.agents.weights import load_arrays, module_arrays
+from edarl.envs.drc_fix import DrcFixEnv
+from edarl.errors import CheckpointError, ConfigError
+from edarl.layout.fixing import FixOutcome, FixTask
+
+__all__ = ["FixPolicy", "FixPpoConfig", "fix_by_policy", "load_fix_policy", "train_fix_policy"]
+
+_FOREVER = 2**31
+
+
+class FixPpoConfig(BaseModel):
+    """Settings of MaskablePPO on `edarl/DrcFix-v0`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden: tuple[int, ...] = Field((128, 128), description="Units per layer.")
+    max_steps: int = Field(40, ge=1, description="Steps per episode.")
+    gamma: float = Field(0.97, ge=0, le=1, description="Discount per step.")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="Of generalised advantage estimation.")
+    learning_rate: float = Field(5e-4, gt=0, le=1, description="Of Adam.")
+    rollout_steps: int = Field(512, ge=2, description="Environment steps per update.")
+    batch_size: int = Field(128, ge=2, description="Transitions per gradient step.")
+    epochs: int = Field(4, ge=1, description="Passes over a rollout.")
+    clip_range: float = Field(0.2, gt=0, description="Of the policy ratio.")
+    entropy_weight: float = Field(0.01, ge=0, description="Of the entropy bonus.")
+    threads: int = Field(1, ge=1, description="Torch threads.")
+    device: str = Field("cpu", description="Torch device, such as cpu or cuda.")
+
+
+@dataclass(frozen=True, slots=True)
+class FixPolicy:
+    """A trained policy.
+
+    Attributes:
+        config: Its settings.
+        network: Stable-Baselines3's policy.
+        tasks: Routed cells that it was trained on.
+        checks: Checks of design rules that its training made.
+        steps: Steps of its training.
+        seed: Of its training.
+    """
+
+    config: FixPpoConfig
+    network: MaskableActorCriticPolicy
+    tasks: int
+    checks: int
+    steps: int
+    seed: int
+
+    def save(self, path: Path) -> None:
+        """Write weights and manifest.
+
+        Raises:
+            CheckpointError: The folder cannot be written.
+        """
+        seen, actions = self.network.observation_space, self.network.action_space
+        assert isinstance(actions, gym.spaces.Discrete)
+        manifest = Manifest(
+            format="edarl-agent",
+            version=1,
+            kind="fixes",
+            config=self.config.model_dump(mode="json"),
+            network=NetworkShape(planes=int(np.prod(seen.shape or ())), components=int(actions.n)),
+            circuit=None,
+            library=None,
+            step=self.steps,
+            calls=self.checks,
+            seed=self.seed,
+            state={"tasks": self.tasks},
+            versions=versions(),
+            files={},
+        )
+        save_checkpoint(path, manifest, {"policy": module_arrays(self.network)})
+
+
+def load_fix_policy(path: Path) -> FixPolicy:
+    """Read a policy that `FixPolicy.save` wrote; nothing in it is executed.
+
+    Raises:
+        CheckpointError: It is missing, damaged, or of another kind.
+        ConfigError: Its device does not exist on this machine.
+    """
+    checkpoint = load_checkpoint(path, "fixes")
+    manifest = checkpoint.manifest
+    try:
+        config = FixPpoConfig.model_validate(manifest.config)
+    except ValidationError as error:
+        raise CheckpointError(f"the manifest's `config` is not usable: {listed(error)}") from error
+    tasks = manifest.state.get("tasks")
+    if not isinstance(tasks, int):
+        raise CheckpointError("the manifest should say in `tasks` how many cells there were")
+    network = MaskableActorCriticPolicy(
+        gym.spaces.Box(0.0, 1.0, (manifest.network.planes,), np.float32),
+        gym.spaces.Discrete(manifest.network.components),
+        lambda _: config.learning_rate,
+        net_arch=list(config.hidden),
+    ).to(device_named(config.device))
+    load_arrays(network, checkpoint.tensors.get("policy", {}), where="the policy")
+    network.set_training_mode(False)
+    return FixPolicy(config, network, tasks, manifest.calls, manifest.step, manifest.seed)
+
+
+class _Watch(BaseCallback):
+    """Counts checks, and ends the training when there have been enough."""
+
+    def __init__(
+        self,
+        checks: int,
+        on_progress: Callable[[int, float], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        super().__init__()
+        self.checks = 0
+        self._most = checks
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._cleaned: list[bool] = []
+
+    def _on_step(self) -> bool:
+        info = self.locals["infos"][0]
+        if self.locals["dones"][0]:
+            self.checks += int(info["checks"])
+            self._cleaned = [*self._cleaned[-99:], not info["violations"]]
+            if self._on_progress is not None:
+                self._on_progress(self.checks, sum(self._cleaned) / len(self._cleaned))
+        asked = self._should_stop is not None and self._should_stop()
+        return self.checks < self._most and not asked
+
+
+def train_fix_policy(
+    tasks: Sequence[FixTask],
+    *,
+    checks: int,
+    seed: int = 0,
+    config: FixPpoConfig | None = None,
+    on_progress: Callable[[int, float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> FixPolicy:
+    """Train a policy on some routed cells until so many checks have been made, or Ctrl-C.
+
+    Args:
+        tasks: What to mend, drawn evenly.
+        checks: Checks of design rules to make, >= 1.
+        seed: Seeds policy and environment; a training on the CPU can be repeated exactly.
+        config: Settings; None takes the defaults.
+        on_progress: Told after every episode the checks made, and the share of the last episodes
+            that ended clean.
+        should_stop: Asked after every step; True ends the training.
+
+    Raises:
+        ConfigError: A setting or a task is not usable, or the device is missing.
+    """
+    config = config or FixPpoConfig()
+    if checks < 1:
+        raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
+    torch.set_num_threads(config.threads)
+    env = DrcFixEnv(tasks, max_steps=config.max_steps)
+    watch = _Watch(checks, on_progress, should_stop)
+    with torch.random.fork_rng(devices=[]):
+        model = MaskablePPO(
+            MaskableActorCriticPolicy,
+            DummyVecEnv([lambda: env]),
+            learning_rate=config.learning_rate,
+            n_steps=config.rollout_steps,
+            batch_size=config.batch_size,
+            n_epochs=config.epochs,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            clip_range=config.clip_range,
+            ent_coef=config.entropy_weight,
+            seed=seed,
+            device=device_named(config.device),
+            policy_kwargs={"net_arch": list(config.hidden)},
+        )
+        with suppress(KeyboardInterrupt):
+            model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
+    network: Any = model.policy  # Stable-Baselines3 names the base class
+    network.set_training_mode(False)
+    return FixPolicy(config, network, len(tasks), watch.checks, model.num_timesteps, seed)
+
+
+def fix_by_policy(policy: FixPolicy, task: FixTask, *, checks: int, seed: int = 0) -> FixOutcome:
+    """Mend by a policy: greedily first, then by drawing from it, and give the best wiring.
+
+    Args:
+        policy: A trained policy; the cell need not be one it was trained on.
+        task: What to mend.
+        checks: Most checks of design rules, those of the starts included, >= 1.
+        seed: The one seed of the draws.
+
+    Raises:
+        ConfigError: A number or the task is not usable, or its cell has no violation.
+    """
+    if checks < 1:
+        raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
+    env = DrcFixEnv([task], max_steps=policy.config.max_steps)
+    used = tries = 0
+    best: tuple[int, FixOutcome] | None = None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        while used < checks and (best is None or best[0]):
+            seen, info = env.reset(options={"task": 0})
+            before, ended = len(info["violations"]), False
+            while True:
+                found = len(info["violations"])
+                if best is None or found < best[0]:
+                    routes = info["wiring"].routes
+                    best = found, FixOutcome(routes, before, found, used + info["checks"])
+                if ended or used + info["checks"] >= checks:
+                    break
+                action, _ = policy.network.predict(
+                    seen, action_masks=info["action_mask"], deterministic=tries == 0
+                )
+                seen, _, terminated, truncated, info = env.step(int(action))
+                ended = terminated or truncated
+            used += info["checks"]
+            tries += 1
+    assert best is not None
+    found, outcome = best
+    return FixOutcome(outcome.routes, outcome.before, found, used)
