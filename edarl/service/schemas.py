@@ -122,7 +122,14 @@ class RegularDocument(_Document):
     area_um2: float
     delay_ps: float
     flow: str = Field(description="The flow that sized it.")
-    saving: float = Field(description="Share of its area that is saved; negative for a loss.")
+    saving: float = Field(
+        description="Share of its area that is saved, negative for a loss: at most, as the classic "
+        "structures are known at few delays."
+    )
+    saving_at_least: float = Field(
+        description="The same against the next classic structure that is known at a longer delay; "
+        "sized for just this delay none is likely to be smaller."
+    )
 
 
 class FileDocument(_Document):
@@ -214,7 +221,13 @@ class FrontPoint(_Document):
     regular_area_um2: float | None = Field(
         description="Area of the smallest classic structure at this delay, where it is known."
     )
-    saving: float | None = Field(description="Share of that area that is saved.")
+    saving: float | None = Field(
+        description="Share of that area that is saved: at most, as the classic structures are "
+        "known at few delays."
+    )
+    saving_at_least: float | None = Field(
+        description="The same against the next classic structure known at a longer delay."
+    )
 
 
 class FrontDocument(_Document):
