@@ -42,6 +42,9 @@ __all__ = [
 
 Item = TypeVar("Item")
 
+_FILES = ("files", "gds_base64")
+"""What the result of a layout holds of its files."""
+
 Timing = Annotated[
     Literal["pre-layout"], Field(description="No wires are laid out: cells and pins alone count.")
 ]
@@ -341,10 +344,18 @@ def iso_time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def job_document(job: JobRecord) -> JobDocument:
-    """Describe a job."""
+def job_document(job: JobRecord, *, brief: bool = False) -> JobDocument:
+    """Describe a job.
+
+    Args:
+        job: The job.
+        brief: Whether its result goes without the files of a layout, for lists.
+    """
     href = f"/v1/jobs/{job.id}"
-    result = dict(job.result) if job.result else None
+    left_out = _FILES if brief else ()
+    result = None
+    if job.result:
+        result = {name: value for name, value in job.result.items() if name not in left_out}
     design = (result or {}).get("design_id") or (result or {}).get("fastest_id")
     return JobDocument(
         id=job.id,
