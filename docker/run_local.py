@@ -44,8 +44,8 @@ PORTS = {"database": 5432, "ray-head": 6379, "api": 8400}
 """Which port each service has in its container."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
-_POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-_PATIENCE_S = 180.0
+_POSTGRES = Path("/usr/lib/postgresql")
+_PATIENCE_S = 300.0
 _GRACE_S = 20.0
 
 
@@ -192,17 +192,20 @@ class Local:
         if name == "database":
             words[0] = str(_postgres_bin() / words[0])
             words = [re.sub(r"^(--port=).*", rf"\g<1>{self.ports[name]}", word) for word in words]
-        ran = subprocess.run(
-            words,
-            env=self.variables(service),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
-        if name == "database" and ran.returncode == 0:
+        try:
+            subprocess.run(
+                words,
+                env=self.variables(service),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+                check=True,
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
+        if name == "database":
             make_database(self.database, self.ports[name], service.environment)
-        return ran.returncode == 0
+        return True
 
     def start_all(self) -> None:
         """Start every service once those that it needs are healthy; give when all are.
@@ -274,6 +277,10 @@ def running(
         folder: Where volume and logs go.
         only: Services to run; all if empty.
         variables: For the file; secrets that it lacks are drawn.
+
+    Raises:
+        ValueError: There is no such service.
+        RuntimeError: One of them did not become healthy.
     """
     known = {
         "EDARL_DATABASE_PASSWORD": secrets.token_hex(16),
@@ -282,6 +289,8 @@ def running(
         **(variables or {}),
     }
     services = read_services(known)
+    if unknown := set(only).difference(services):
+        raise ValueError(f"services are {', '.join(services)}, actual: {', '.join(unknown)}")
     chosen = {name: service for name, service in services.items() if not only or name in only}
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
@@ -326,9 +335,10 @@ def _ray_ports() -> list[str]:
 
 
 def _postgres_bin() -> Path:
-    if not _POSTGRES:
+    found = sorted(_POSTGRES.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if not found:
         raise RuntimeError("PostgreSQL is not installed; on Debian: apt-get install postgresql")
-    return _POSTGRES[0]
+    return found[-1].parent
 
 
 def _unprivileged(words: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -82,8 +83,9 @@ def postgres_server(*, port: int | None = None, durable: bool = False) -> Iterat
     folder = Path(tempfile.mkdtemp(prefix="edarl-pg-", dir="/tmp"))
     user: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "nobody", "nogroup")
-        user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     common = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **user}
     data = folder / "data"
     try:

@@ -133,7 +133,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, help="generated requests per operation and phase")
     parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
-    examples = given.examples or (4 if given.quick else 60)
+    examples = given.examples or (3 if given.quick else 60)
     phases = QUICK_PHASES if given.quick else PHASES
     runs = [
         fuzz(keys=keys, examples=examples, phases=phases, seed=given.seed) for keys in (False, True)

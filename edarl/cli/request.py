@@ -167,6 +167,14 @@ def _show(answer: DesignAnswer, asked: DesignRequest, files: dict[str, str], ser
         f"[bold green]{title}[/] on {design.library}: [bold]{design.area_um2:.1f} um2 at "
         f"{design.delay_ps:.1f} ps[/], pre-layout"
     )
+    if design.saving is not None:
+        low, high = (
+            f"{100 * share:.1f}" for share in (design.saving.at_least, design.saving.at_most)
+        )
+        shown.print(
+            f"  saves {low if low == high else f'{low} to {high}'} % of the area of the best "
+            "classic structure at that delay"
+        )
     shown.print(f"  {server.rstrip('/')}/designs/{design.id}", markup=False, soft_wrap=True)
     for path, what in files.items():
         shown.print(f"  wrote {path} ({what}), sha256 compared", markup=False, soft_wrap=True)

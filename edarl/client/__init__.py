@@ -43,6 +43,7 @@ from edarl.client.records import (
     Job,
     JobEvent,
     JobStatus,
+    Saving,
 )
 from edarl.client.transport import Retries
 
@@ -78,6 +79,7 @@ __all__ = [
     "RefusedError",
     "Retries",
     "RolloutRequest",
+    "Saving",
     "ServiceError",
     "TrainingRequest",
     "UnavailableError",

@@ -23,6 +23,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobStatus",
+    "Saving",
     "read_agent",
     "read_design",
     "read_front",
@@ -61,6 +62,21 @@ class DesignFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """What a design saves of the area of the smallest classic structure at its delay, as shares.
+
+    Classic structures are known at some delays only, so it is known between two bounds.
+
+    Attributes:
+        at_least: Against the next one that is slower; below 0 for a loss.
+        at_most: Against the best one that is as fast.
+    """
+
+    at_least: float
+    at_most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """A proven design: one netlist of one graph, in one library under one constraint.
 
@@ -75,6 +91,7 @@ class Design:
         load_ff: The load of every output in femtofarad.
         delay_ps: Delay of the netlist in picoseconds, pre-layout.
         area_um2: Sum of its cell areas in um2.
+        saving: What it saves against classic structures at its delay, where that is known.
         files: What can be downloaded.
         document: All that the service said.
     """
@@ -89,6 +106,7 @@ class Design:
     load_ff: float
     delay_ps: float
     area_um2: float
+    saving: Saving | None
     files: tuple[DesignFile, ...]
     document: Mapping[str, Any] = field(repr=False)  # JSON values
 
@@ -179,15 +197,14 @@ class FrontPoint:
         id: The design's name at the service.
         delay_ps: Delay in picoseconds.
         area_um2: Area in um2.
-        saving: Share of the area of the smallest classic structure at this delay that it saves,
-            None where that is not known.
+        saving: What it saves against classic structures at its delay, where that is known.
         document: All that the service said.
     """
 
     id: str
     delay_ps: float
     area_um2: float
-    saving: float | None
+    saving: Saving | None
     document: Mapping[str, Any] = field(repr=False)  # JSON values
 
 
@@ -276,9 +293,14 @@ def _design(entry: Mapping[str, Any]) -> Design:
         load_ff=float(entry["constraint"]["load_ff"]),
         delay_ps=float(entry["delay_ps"]),
         area_um2=float(entry["area_um2"]),
+        saving=None if entry["regular"] is None else _saving(entry["regular"]),
         files=tuple(_file(file) for file in entry["files"]),
         document=entry,
     )
+
+
+def _saving(entry: Mapping[str, Any]) -> Saving:
+    return Saving(at_least=float(entry["saving_at_least"]), at_most=float(entry["saving"]))
 
 
 def _file(entry: Mapping[str, Any]) -> DesignFile:
@@ -314,12 +336,11 @@ def _agent(entry: Mapping[str, Any]) -> Agent:
 
 
 def _point(entry: Mapping[str, Any]) -> FrontPoint:
-    saving = entry["saving"]
     return FrontPoint(
         id=_text(entry["id"]),
         delay_ps=float(entry["delay_ps"]),
         area_um2=float(entry["area_um2"]),
-        saving=None if saving is None else float(saving),
+        saving=None if entry["saving"] is None else _saving(entry),
         document=entry,
     )
 

@@ -100,7 +100,8 @@ def find_design(
         seed: The one seed.
         store: Where known designs come from and results go.
         known: The known designs that come with edarl, where they are open already.
-        with_agents: Whether a trained model may guide a search, where joint annealing is not used.
+        with_agents: Whether a trained model may guide a search, too: for small adders, and where
+            joint annealing is not used.
         on_progress: Told how far the search is.
         should_stop: Asked again and again; True ends a search, and the best so far is the answer.
 

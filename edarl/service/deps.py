@@ -27,6 +27,8 @@ __all__ = [
     "need",
     "rate_limit",
     "submit",
+    "the_caller",
+    "the_service",
 ]
 
 COOKIE = "edarl_key"

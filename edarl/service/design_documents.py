@@ -70,8 +70,41 @@ class RegularFront:
 
     def at(self, delay_ps: float) -> RegularPoint | None:
         """Give the smallest that meets a delay, with the usual tolerance, or None."""
-        meeting = bisect_right(self.points, TOLERANCE * delay_ps, key=_delay_ps)
+        meeting = self._meeting(delay_ps)
         return self.points[meeting - 1] if meeting else None
+
+    def after(self, delay_ps: float) -> RegularPoint | None:
+        """Give the next one at a longer delay, or None where none is known.
+
+        Classic structures are known at few delays: sized for just this delay, one might be smaller
+        than `at` says, but hardly smaller than this.
+        """
+        meeting = self._meeting(delay_ps)
+        return self.points[meeting] if meeting < len(self.points) else None
+
+    def savings(
+        self, area_um2: float, delay_ps: float, *, is_regular: bool
+    ) -> tuple[float, float] | None:
+        """Give the share of the classic area that a design saves: at most, and at least.
+
+        Args:
+            area_um2: The design's area in square micrometres.
+            delay_ps: Its delay in picoseconds.
+            is_regular: Whether it is a classic structure itself, which saves nothing on its kind.
+
+        Returns:
+            Both, negative for a loss; None where no classic structure is known to be as fast.
+        """
+        best, following = self.at(delay_ps), self.after(delay_ps)
+        if best is None:
+            return None
+        most = 1 - area_um2 / best[1].area_um2
+        if following is None or is_regular:
+            return most, most
+        return most, 1 - area_um2 / following[1].area_um2
+
+    def _meeting(self, delay_ps: float) -> int:
+        return bisect_right(self.points, TOLERANCE * delay_ps, key=_delay_ps)
 
 
 def _delay_ps(entry: RegularPoint) -> float:
@@ -162,6 +195,10 @@ def design_document(
     """
     href = design_href(served.id)
     best = regular.at(served.delay_ps)
+    structure_name = regular_designs(served.circuit).get(served.design)
+    savings = regular.savings(
+        served.area_um2, served.delay_ps, is_regular=structure_name is not None
+    )
     return DesignDocument(
         id=served.id,
         circuit=CircuitRef.of(served.circuit),
@@ -177,20 +214,21 @@ def design_document(
         max_fanout=served.max_fanout,
         p_mode=served.p_mode,
         graph_digest=served.design,
-        structure=regular_designs(served.circuit).get(served.design),
+        structure=structure_name,
         method=served.method,
         run=served.run,
         seed=served.seed,
         created=served.created,
         proof=proven(served, proof),
         regular=None
-        if best is None
+        if best is None or savings is None
         else RegularDocument(
             structure=best[0],
             area_um2=round(best[1].area_um2, 4),
             delay_ps=round(best[1].delay_ps, 3),
             flow=best[1].flow,
-            saving=1 - served.area_um2 / best[1].area_um2,
+            saving=savings[0],
+            saving_at_least=savings[1],
         ),
         files=[
             FileDocument(

@@ -17,7 +17,7 @@ from edarl.service.kinds import KINDS
 from edarl.service.pages.rendering import page
 from edarl.service.problems import ProblemError
 
-__all__ = ["router"]
+__all__ = ["docs", "docs_asset", "list_problems", "router", "show_problem", "swagger_folder"]
 
 router = APIRouter(include_in_schema=False)
 

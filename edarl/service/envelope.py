@@ -85,7 +85,8 @@ class Envelope:
                     nonlocal status
                     if message["type"] == "http.response.start":
                         status = message["status"]
-                        deadline.reschedule(None)  # a stream may go on for as long as it likes
+                        if not deadline.expired():
+                            deadline.reschedule(None)  # a stream may go on as long as it likes
                         given = [*message.get("headers", ())]
                         named = {name for name, _ in given}
                         message["headers"] = [

@@ -52,7 +52,7 @@ _CURSOR = re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
 _COLUMNS = (
     "id", "delay_ps", "area_um2", "sta_delay_ps", "target_ps", "flow", "nodes", "depth",
     "max_fanout", "p_mode", "structure", "method", "seed", "regular_area_um2", "saving",
-    "graph_digest", "netlist_sha256",
+    "saving_at_least", "graph_digest", "netlist_sha256",
 )  # fmt: skip
 
 
@@ -201,6 +201,8 @@ def _after(cursor: str | None) -> float:
 
 def _point(served: ServedDesign, regular: RegularFront) -> FrontPoint:
     best = regular.at(served.delay_ps)
+    structure = regular_designs(served.circuit).get(served.design)
+    savings = regular.savings(served.area_um2, served.delay_ps, is_regular=structure is not None)
     return FrontPoint(
         id=served.id,
         href=design_href(served.id),
@@ -214,12 +216,13 @@ def _point(served: ServedDesign, regular: RegularFront) -> FrontPoint:
         max_fanout=served.max_fanout,
         p_mode=served.p_mode,
         graph_digest=served.design,
-        structure=regular_designs(served.circuit).get(served.design),
+        structure=structure,
         method=served.method,
         seed=served.seed,
         netlist_sha256=served.netlist_sha256,
         regular_area_um2=None if best is None else round(best[1].area_um2, 4),
-        saving=None if best is None else 1 - served.area_um2 / best[1].area_um2,
+        saving=None if savings is None else savings[0],
+        saving_at_least=None if savings is None else savings[1],
     )
 
 

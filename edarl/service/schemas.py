@@ -42,6 +42,9 @@ __all__ = [
 
 Item = TypeVar("Item")
 
+_FILES = ("files", "gds_base64")
+"""What the result of a layout holds of its files."""
+
 Timing = Annotated[
     Literal["pre-layout"], Field(description="No wires are laid out: cells and pins alone count.")
 ]
@@ -122,7 +125,14 @@ class RegularDocument(_Document):
     area_um2: float
     delay_ps: float
     flow: str = Field(description="The flow that sized it.")
-    saving: float = Field(description="Share of its area that is saved; negative for a loss.")
+    saving: float = Field(
+        description="Share of its area that is saved, negative for a loss: at most, as the classic "
+        "structures are known at few delays."
+    )
+    saving_at_least: float = Field(
+        description="The same against the next classic structure that is known at a longer delay; "
+        "sized for just this delay none is likely to be smaller."
+    )
 
 
 class FileDocument(_Document):
@@ -214,7 +224,13 @@ class FrontPoint(_Document):
     regular_area_um2: float | None = Field(
         description="Area of the smallest classic structure at this delay, where it is known."
     )
-    saving: float | None = Field(description="Share of that area that is saved.")
+    saving: float | None = Field(
+        description="Share of that area that is saved: at most, as the classic structures are "
+        "known at few delays."
+    )
+    saving_at_least: float | None = Field(
+        description="The same against the next classic structure known at a longer delay."
+    )
 
 
 class FrontDocument(_Document):
@@ -328,10 +344,18 @@ def iso_time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def job_document(job: JobRecord) -> JobDocument:
-    """Describe a job."""
+def job_document(job: JobRecord, *, brief: bool = False) -> JobDocument:
+    """Describe a job.
+
+    Args:
+        job: The job.
+        brief: Whether its result goes without the files of a layout, for lists.
+    """
     href = f"/v1/jobs/{job.id}"
-    result = dict(job.result) if job.result else None
+    left_out = _FILES if brief else ()
+    result = None
+    if job.result:
+        result = {name: value for name, value in job.result.items() if name not in left_out}
     design = (result or {}).get("design_id") or (result or {}).get("fastest_id")
     return JobDocument(
         id=job.id,

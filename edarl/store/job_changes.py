@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, update
 
+from edarl.errors import LeaseLostError
 from edarl.store import schema
 from edarl.store.columns import clock_s
-from edarl.store.job_records import FINAL, JobStatus
+from edarl.store.job_records import FINAL, JobStatus, Lease
 from edarl.store.records import to_json
 
-__all__ = ["MAX_LOSSES", "changed", "given_up", "turned"]
+__all__ = ["MAX_LOSSES", "changed", "given_up", "held", "lease_lost", "turned"]
 
 MAX_LOSSES = 5
 """A job whose worker died this often has failed: it may be what kills them."""
@@ -75,3 +76,21 @@ def given_up(connection: Connection, row: RowMapping, reason: str, *, lost: bool
     }
     values = {"losses": losses, "error": to_json(problem, "error")}
     return turned(connection, row, "failed", values, reason=reason)
+
+
+def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Give the condition that a lease is the latest of its job, which has not ended."""
+    return (
+        _OF.id == lease.job.id,
+        _OF.status == "running",
+        _OF.attempt == lease.attempt,
+        _OF.worker == lease.worker,
+    )
+
+
+def lease_lost(lease: Lease) -> LeaseLostError:
+    """Give the error of a worker that reports on what it does not hold any more."""
+    return LeaseLostError(
+        f"{lease.worker} does not hold attempt {lease.attempt} of the job {lease.job.id} any more; "
+        "throw its work away"
+    )

@@ -19,13 +19,12 @@ from edarl.errors import (
     ConfigError,
     EdarlError,
     IdempotencyConflictError,
-    LeaseLostError,
     QuotaError,
     UnknownJobError,
 )
 from edarl.store import schema
 from edarl.store.columns import clock_s
-from edarl.store.job_changes import MAX_LOSSES, changed, given_up, turned
+from edarl.store.job_changes import MAX_LOSSES, changed, given_up, held, lease_lost, turned
 from edarl.store.job_records import (
     ANY,
     FINAL,
@@ -245,21 +244,29 @@ class JobQueue:
         Returns:
             The lease, or None when nothing waits.
         """
-        waiting = select(_OF.number).where(_WAITING, _OF.kind.in_(sorted(kinds)))
+        waiting = select(_OF.number, _OF.priority).where(_WAITING)
         lost = select(_JOBS).where(_LEASED, _OF.lease_until_s < clock_s()).limit(_PAGE)
         with self.store.snapshot() as connection:  # looking must not keep writers waiting
             if (
-                connection.execute(waiting.limit(1)).first() is None
+                connection.execute(waiting.where(_OF.kind.in_(kinds)).limit(1)).first() is None
                 and connection.execute(lost.limit(1)).first() is None
             ):
                 return None
         with self.store.transaction() as connection:
             for row in connection.execute(lost.with_for_update(skip_locked=True)).mappings().all():
                 given_up(connection, row, "its worker was not heard of any more", lost=True)
-            first = waiting.order_by(_OF.priority.desc(), _OF.number).limit(1)
-            number = connection.execute(first.with_for_update(skip_locked=True)).scalar()
-            if number is None:
+            # One kind at a time is one step along an index, however many others wait.
+            ordered = waiting.order_by(_OF.priority.desc(), _OF.number).limit(1)
+            found = [
+                connection.execute(
+                    ordered.where(_OF.kind == kind).with_for_update(skip_locked=True)
+                ).first()
+                for kind in sorted(kinds)
+            ]
+            firsts = [(-row.priority, row.number) for row in found if row is not None]
+            if not firsts:
                 return None
+            number = min(firsts)[1]
             values = {
                 "status": "running",
                 "worker": worker,
@@ -294,10 +301,10 @@ class JobQueue:
         if progress is not None:
             values["progress"] = to_json(progress, "progress")
         with self.store.transaction() as connection:
-            statement = change(_JOBS).where(*_held(lease)).values(values)
+            statement = change(_JOBS).where(*held(lease)).values(values)
             row = connection.execute(statement.returning(_OF.cancel_requested)).first()
         if row is None:
-            raise _lost(lease)
+            raise lease_lost(lease)
         return bool(row[0])
 
     def event(self, lease: Lease, type_: str, data: Mapping[str, Any]) -> int:  # JSON values
@@ -370,28 +377,12 @@ class JobQueue:
         return row
 
     def _held_row(self, connection: Connection, lease: Lease) -> RowMapping:
-        query = select(_JOBS).where(*_held(lease)).with_for_update()
+        query = select(_JOBS).where(*held(lease)).with_for_update()
         row = connection.execute(query).mappings().first()
         if row is None:
-            raise _lost(lease)
+            raise lease_lost(lease)
         return row
 
 
 def _of(owner: Owner) -> list[ColumnElement[bool]]:
     return [] if isinstance(owner, AnyOwner) else [_OF.owner == (owner or "")]
-
-
-def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    return (
-        _OF.id == lease.job.id,
-        _OF.status == "running",
-        _OF.attempt == lease.attempt,
-        _OF.worker == lease.worker,
-    )
-
-
-def _lost(lease: Lease) -> LeaseLostError:
-    return LeaseLostError(
-        f"{lease.worker} does not hold attempt {lease.attempt} of the job {lease.job.id} any more; "
-        "throw its work away"
-    )

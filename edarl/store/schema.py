@@ -256,19 +256,14 @@ jobs = Table(
     CheckConstraint("(status = 'running') = (lease_until_s IS NOT NULL)"),
     CheckConstraint("(status IN ('queued', 'running')) = (ended_s IS NULL)"),
     Index("jobs_by_owner", "owner", "number"),
-    Index("jobs_by_status", "status"),
+    Index("jobs_by_status", "status", "number"),
     Index(
         "jobs_waiting",
+        "kind",
         text("priority DESC"),
         "number",
         sqlite_where=text("status = 'queued'"),
         postgresql_where=text("status = 'queued'"),
-    ),
-    Index(
-        "jobs_leased",
-        "lease_until_s",
-        sqlite_where=text("status = 'running'"),
-        postgresql_where=text("status = 'running'"),
     ),
     # Equal requests of one owner are joined while they are under way.
     Index(

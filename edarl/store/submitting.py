@@ -28,7 +28,8 @@ _OF_KEY = text(
     "WHERE job_keys.owner = :owner AND job_keys.key = :key"
 )
 _EQUAL = text(f"SELECT * FROM jobs WHERE {_ACTIVE} AND request_digest = :digest")
-_COUNT = text(f"SELECT count(*) FROM jobs WHERE {_ACTIVE}")
+# The digest leads SQLite to the index of active jobs, away from that of all jobs of the owner.
+_COUNT = text(f"SELECT count(*) FROM jobs WHERE {_ACTIVE} AND request_digest >= ''")
 
 
 class Batch:

@@ -32,6 +32,7 @@ def test_a_known_adder_is_written_proven(edarl: Run, server: str, tmp_path: Path
     )
     assert said.code == ExitCode.DONE, said.err
     assert said.out.startswith("16-bit adder on sky130: ")
+    assert "% of the area of the best classic structure at that delay" in said.out
     assert f"wrote {verilog} (verilog), sha256 compared" in said.out
     assert prove_verilog(verilog.read_text(), Circuit("adder", 16)).proven
     assert "sky130_fd_sc_hd__" in netlist.read_text()

@@ -71,6 +71,7 @@ def design(**changes: Any) -> dict[str, Any]:
         "area_um2": 200.0,
         "circuit": {"kind": "adder", "width": 8, "carry_in": False, "carry_out": True},
         "constraint": {"driver_cell": "buf_2", "load_ff": 6.8},
+        "regular": None,
         "files": [file],
     }
 

@@ -42,6 +42,8 @@ def test_a_known_design_comes_at_once_with_files_that_are_what_they_say(client: 
     assert design is not None
     assert (design.circuit, design.width, design.library) == ("adder", 16, "sky130")
     assert design.delay_ps <= 1.002 * 1500
+    assert design.saving is not None
+    assert design.saving.at_least <= design.saving.at_most < 1
     assert design == client.get_design(design.id)
     verilog = client.file(design, "verilog")
     assert prove_verilog(verilog.decode(), Circuit("adder", 16)).proven
@@ -105,6 +107,9 @@ def test_a_front_comes_in_pages_with_its_baselines(client: Client) -> None:
     )
     assert len({point.id for point in front.points}) == len(front.points)
     assert front.regular
+    savings = [point.saving for point in front.points if point.saving is not None]
+    assert savings
+    assert all(saving.at_least <= saving.at_most < 1 for saving in savings)
     assert client.get_design(front.points[0].id).delay_ps == front.points[0].delay_ps
     assert front.points == client.front(16).points
 

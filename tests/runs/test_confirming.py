@@ -86,7 +86,7 @@ def test_an_export_takes_a_known_netlist_that_is_better(
     assert exported.confirmed.point.flow == "joint"
     (file,) = exported.files
     assert file.proof is not None
-    assert read_mapped_verilog(file.text).instances == fast_netlist.instances
+    assert read_mapped_verilog(file.data.decode()).instances == fast_netlist.instances
 
 
 def test_an_answer_takes_a_known_netlist_that_is_better(

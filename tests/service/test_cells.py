@@ -5,6 +5,8 @@ import importlib.util
 import pytest
 from starlette.testclient import TestClient
 
+from tests.service.test_designs import service_of
+
 
 def test_a_cell_of_edarl_becomes_a_job(client: TestClient) -> None:
     answer = client.post("/v1/cells/layouts", json={"cell": "NAND2", "method": "anneal"})
@@ -12,6 +14,18 @@ def test_a_cell_of_edarl_becomes_a_job(client: TestClient) -> None:
     job = answer.json()["job"]
     assert (job["kind"], job["request"]["cell"]) == ("layout", "NAND2")
     assert client.get(answer.headers["location"]).json() == job
+
+
+def test_lists_leave_out_the_files_of_layouts(client: TestClient) -> None:
+    client.post("/v1/cells/layouts", json={"cell": "NAND2"})
+    queue = service_of(client).queue
+    lease = queue.claim("tester", kinds=("layout",), lease_s=60)
+    assert lease is not None
+    result = {"clean": True, "files": {"NAND2.lef": "..."}, "gds_base64": "AAAA"}
+    queue.finish(lease, "done", result=result)
+    assert client.get(f"/v1/jobs/{lease.job.id}").json()["result"] == result
+    (listed,) = client.get("/v1/jobs").json()["items"]
+    assert listed["result"] == {"clean": True}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -298,6 +300,31 @@ def test_what_cannot_be_proven_is_not_served(
         assert "module" not in answer.text
     assert list_artifacts(service_of(client).store, design) == []
     assert client.get(f"/v1/designs/{design}/files/adder_8.v").status_code == 200
+
+
+def test_a_file_that_takes_too_long_is_to_be_asked_for_again(
+    service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    real = shelf_module.make_group
+
+    def slow(source: object, group: str) -> object:
+        go.wait(60)
+        return real(source, group)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shelf_module, "make_group", slow)
+    settings = service_settings.model_copy(update={"answer_timeout_s": 0.5})
+    app = create_app(settings)
+    with TestClient(app, base_url=HERE_URL, raise_server_exceptions=False) as client:
+        path = f"/v1/designs/{known_id(client)}/files/adder_8.svg"
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/busy"
+        assert int(answer.headers["retry-after"]) > 0
+        go.set()  # what was begun goes on, and is there for whoever asks later
+        deadline = time.monotonic() + 60
+        while client.get(path).status_code != 200:
+            assert time.monotonic() < deadline
 
 
 def test_a_full_disk_does_not_keep_files_from_being_served(

@@ -113,7 +113,9 @@ def test_csv_has_a_head_with_units_and_the_same_figures(client: TestClient) -> N
     assert answers[0].text == answers[1].text
     assert answers[0].headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answers[0].text)))
-    assert {"delay_ps", "area_um2", "sta_delay_ps", "regular_area_um2"} <= set(rows[0])
+    assert {"delay_ps", "area_um2", "sta_delay_ps", "regular_area_um2", "saving_at_least"} <= set(
+        rows[0]
+    )
     for row, item in zip(rows, items(document), strict=True):
         assert row["id"] == item["id"]
         assert float(row["delay_ps"]) == item["delay_ps"]
@@ -146,6 +148,11 @@ def test_baselines_are_the_classic_structures_and_what_yosys_makes(client: TestC
             tolerated = 1.002 * float(str(item["delay_ps"]))
             meeting = [p["area_um2"] for p in regular if p["delay_ps"] <= tolerated]
             assert item["regular_area_um2"] == min(meeting)
+            slower = [p["area_um2"] for p in regular if p["delay_ps"] > tolerated]
+            if slower and item["structure"] is None:
+                least = 1 - float(str(item["area_um2"])) / max(slower)
+                assert item["saving_at_least"] == pytest.approx(least, abs=1e-6)
+            assert float(str(item["saving_at_least"])) <= float(str(item["saving"]))
 
 
 def test_what_nobody_measured_is_left_out_and_said(client: TestClient) -> None:
@@ -196,6 +203,12 @@ def test_the_smallest_regular_structure_at_a_delay_is_found_with_the_tolerance()
         assert found is not None
         assert found[0] == expected
     assert regular.at(490.0) is None
+    assert regular.savings(20.0, 490.0, is_regular=False) is None
+    # Sized for 600 ps a classic structure would have between 20 and 30 um2, as far as is known.
+    found_savings = regular.savings(15.0, 600.0, is_regular=False)
+    assert found_savings == pytest.approx((1 - 15 / 30, 1 - 15 / 20))
+    assert regular.savings(5.0, 1e6, is_regular=False) == (0.5, 0.5)  # none is known beyond
+    assert regular.savings(30.0, 500.0, is_regular=True) == (0.0, 0.0)
     assert RegularFront().at(1e9) is None
 
 

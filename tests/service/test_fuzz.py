@@ -23,7 +23,7 @@ def test_no_request_gets_an_answer_that_is_not_documented(tmp_path: Path) -> Non
     )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
     figures = json.loads(file.read_text())
-    assert figures["cases"] > 150
+    assert figures["cases"] > 120
     assert [run["keys"] for run in figures["runs"]] == [False, True]
     for run in figures["runs"]:
         assert run["operations"] >= 25

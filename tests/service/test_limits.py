@@ -1,12 +1,15 @@
 """What a request may be at most: in this process, and at a real socket."""
 
+import asyncio
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 from edarl.service.app import create_app
@@ -91,6 +94,33 @@ def test_every_answer_has_security_headers_and_an_id(limited: TestClient) -> Non
         assert headers["x-content-type-options"] == "nosniff"
         assert len(headers["x-request-id"]) == 24
     assert "access-control-allow-origin" not in limited.get("/healthz").headers
+
+
+def test_an_answer_that_does_not_begin_in_time_is_given_up(tmp_path: Path) -> None:
+    settings = ServiceSettings(database=str(tmp_path / "edarl.db"), answer_timeout_s=0.2)
+    app = create_app(settings)
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def begin() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"begun, "
+            await asyncio.sleep(0.5)
+            yield b"ended"
+
+        return StreamingResponse(pieces())
+
+    app.add_api_route("/wait", wait)
+    app.add_api_route("/begin", begin)
+    with TestClient(app, base_url=HERE) as client:
+        answer = client.get("/wait")
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/busy"
+        assert "within 0.2 s" in answer.json()["detail"]
+        assert answer.headers["retry-after"] == "5"
+        assert client.get("/begin").text == "begun, ended"
+        assert 'route="/wait",status="503"} 1.0' in client.get("/metrics").text
 
 
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner, max_size=3)))

@@ -8,17 +8,19 @@ given up harms nothing.
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-import math
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from edarl.runs.jobs.context import (
+    JobCancelledError,
+    JobContext,
+    JobOutcome,
+    progress_values,
+    stop_if_asked,
+)
 from edarl.runs.jobs.requests import (
     DesignRequest,
     LayoutRequest,
@@ -41,39 +43,6 @@ _BEST = 8
 """How many of an agent's designs are named in the outcome of asking it."""
 
 
-class JobCancelledError(KeyboardInterrupt):
-    """The job was cancelled; what Ctrl-C does to a run is what should happen to this one."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobContext:
-    """What a job works with.
-
-    Attributes:
-        store: Where it reads and where its findings go.
-        known: The known designs that come with edarl, open.
-        folder: The job's own folder; what an attempt leaves there the next one finds.
-        on_progress: Told how far it is, as JSON values.
-        on_event: Told what happened: its type, and JSON values.
-        should_stop: Asked again and again; True ends the job as cancelled.
-    """
-
-    store: Store
-    known: Store
-    folder: Path
-    on_progress: Callable[[_Values], None]
-    on_event: Callable[[str, _Values], None]
-    should_stop: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class JobOutcome:
-    """How a job ended, and what came of it as JSON values."""
-
-    status: Literal["done", "not_met"]
-    result: dict[str, Any]  # JSON values
-
-
 def execute_job(kind: str, request: _Values, context: JobContext) -> JobOutcome:
     """Do a job.
 
@@ -93,7 +62,9 @@ def execute_job(kind: str, request: _Values, context: JobContext) -> JobOutcome:
     elif isinstance(parsed, RolloutRequest):
         outcome = _rollout(parsed, context)
     elif isinstance(parsed, TrainingRequest):
-        outcome = _training(parsed, context)
+        from edarl.runs.jobs.training import train
+
+        outcome = train(parsed, context)
     else:
         outcome = _layout(parsed, context)
     if context.should_stop():
@@ -108,8 +79,8 @@ def _design(request: DesignRequest, context: JobContext) -> JobOutcome:
     from edarl.runs.answer import find_design
 
     def on_progress(progress: RunProgress) -> None:
-        _stop_if_asked(context)
-        context.on_progress(_progress(progress))
+        stop_if_asked(context)
+        context.on_progress(progress_values(progress))
 
     extra: dict[str, Any] = {}
     if request.weight is not None:
@@ -138,7 +109,7 @@ def _design(request: DesignRequest, context: JobContext) -> JobOutcome:
             on_progress=on_progress,
             should_stop=context.should_stop,
         )
-    _stop_if_asked(context)
+    stop_if_asked(context)
     _note_effort(request, answer, context.store)
     return JobOutcome(
         "done" if answer.met else "not_met",
@@ -202,11 +173,11 @@ def _rollout(request: RolloutRequest, context: JobContext) -> JobOutcome:
     agent = _trained(request.agent, context.store)
 
     def on_progress(progress: RunProgress) -> None:
-        _stop_if_asked(context)
-        context.on_progress(_progress(progress))
+        stop_if_asked(context)
+        context.on_progress(progress_values(progress))
 
     found = roll_out(agent, config, on_progress=on_progress, should_stop=context.should_stop)
-    _stop_if_asked(context)
+    stop_if_asked(context)
     record(found, agent, context.store)
     best = [(each, each.figures(config.max_delay_ps)) for each in found.best(_BEST)]
     met = bool(best) and best[0][1][2]
@@ -251,124 +222,6 @@ def _trained(name: str, store: Store) -> TrainedAgent:
     return find_agent(name)
 
 
-# ---------------------------------------------------------------- training
-
-
-def _training(request: TrainingRequest, context: JobContext) -> JobOutcome:
-    from edarl.runs.directory import RunDirectory
-    from edarl.runs.execute import Run
-    from edarl.runs.jobs.snapshots import Snapshots
-
-    folder = context.folder
-    snapshots = Snapshots(folder)
-    begun = (folder / "config.json").is_file()
-    directory = RunDirectory.open(folder) if begun else RunDirectory.create(request.config, folder)
-    if begun:
-        restored = None if request.config.method == "ppo" else snapshots.restore()
-        said = "begins anew" if restored is None else f"goes on from snapshot {restored.name}"
-        context.on_event("log", {"message": f"the run {said}"})
-        if restored is None:
-            for left in ("state.json", "metrics.jsonl", "agent", "agent.previous", "model"):
-                _discard(folder / left)
-    told = _Metrics(folder / "metrics.jsonl", context)
-
-    def on_progress(progress: RunProgress) -> None:
-        snapshots.take()
-        told.tell()
-        context.on_progress(_progress(progress))
-        if progress.stage != "search":  # a search looks by itself, and saves before it stops
-            _stop_if_asked(context)
-
-    run = Run(
-        directory,
-        store=context.store,
-        on_progress=on_progress,
-        should_stop=context.should_stop,
-    )
-    result = run.execute()
-    _stop_if_asked(context)
-    told.tell()
-    agent = _name_agent(request, folder, context.store)
-    confirmed = [
-        {
-            "design": entry.design.digest,
-            "area_um2": entry.point.area_um2,
-            "delay_ps": entry.point.delay_ps,
-            "flow": entry.point.flow,
-            "netlist_sha256": entry.sha256,
-        }
-        for entry in result.confirmed
-    ]
-    return JobOutcome(
-        "done",
-        {
-            "run": run.store_id,
-            "agent": agent,
-            "stopped_by": result.stopped_by,
-            "calls": result.calls,
-            "frame_calls": result.frame.calls,
-            "cache_hits": result.cache_hits,
-            "failures": result.failures,
-            "hypervolume": _finite(result.hypervolume),
-            "gain": _finite(result.gain),
-            "best_saving": _finite(run.best_saving()),
-            "elapsed_s": round(result.elapsed_s, 3),
-            "front": confirmed,
-            "store_version": context.store.version(),
-        },
-    )
-
-
-def _name_agent(request: TrainingRequest, folder: Path, store: Store) -> str | None:
-    """Give the id of the agent that a run trained, under the name that was asked for."""
-    manifest = folder / "agent" / "manifest.json"
-    if not manifest.is_file():
-        return None
-    data = manifest.read_bytes()
-    return store.record_agent(
-        request.name or folder.name,
-        path=manifest.parent.resolve(),
-        sha256=hashlib.sha256(data).hexdigest(),
-        manifest=json.loads(data),
-    )
-
-
-class _Metrics:
-    """Tells of every new line of a run's metrics as an event.
-
-    Args:
-        path: The file; lines that are there already were told by an attempt before.
-        context: Who is told.
-    """
-
-    def __init__(self, path: Path, context: JobContext) -> None:
-        self._path = path
-        self._context = context
-        self._told = path.stat().st_size if path.is_file() else 0
-
-    def tell(self) -> None:
-        """Tell what is new."""
-        if not self._path.is_file() or self._path.stat().st_size <= self._told:
-            return
-        with self._path.open("rb") as stream:
-            stream.seek(self._told)
-            new = stream.read()
-        whole = new[: new.rfind(b"\n") + 1]
-        self._told += len(whole)
-        for line in whole.splitlines():
-            with suppress(ValueError):
-                row = json.loads(line)
-                if isinstance(row, dict):
-                    self._context.on_event("metrics", row)
-
-
-def _discard(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
 # ---------------------------------------------------------------- cells
 
 
@@ -386,7 +239,7 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
     technology = load_technology(request.technology)
 
     def tell(what: str) -> None:
-        _stop_if_asked(context)
+        stop_if_asked(context)
         context.on_progress({"stage": what})
 
     found = lay_out(
@@ -402,7 +255,7 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
         ),
         on_progress=tell,
     )
-    _stop_if_asked(context)
+    stop_if_asked(context)
     placement = found.placement
     assert technology.deck is not None  # what was checked has a deck
     with tempfile.TemporaryDirectory(prefix="edarl-cell-") as scratch:
@@ -437,24 +290,3 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
             "gds_base64": drawn,
         },
     )
-
-
-# ---------------------------------------------------------------- all
-
-
-def _stop_if_asked(context: JobContext) -> None:
-    if context.should_stop():
-        raise JobCancelledError
-
-
-def _progress(progress: RunProgress) -> dict[str, Any]:
-    """Give progress as JSON values; what is not a number is None."""
-    values = asdict(progress)
-    values["hypervolume"] = _finite(progress.hypervolume)
-    values["best_saving"] = _finite(progress.best_saving)
-    values["scalars"] = {name: _finite(value) for name, value in progress.scalars.items()}
-    return values
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from edarl.hdl.drawing import graph_svg
 from edarl.prefix.design import Design
-from edarl.service.pages.rendering import percent
 from edarl.service.pages.snippets import Snippet, snippets_of
 from edarl.service.pages.views import (
     Asked,
@@ -202,8 +201,11 @@ def _figures(document: DesignDocument) -> list[Figure]:
     sta, regular = document.sta_delay_ps, document.regular
     area = "sum of the cells"
     if regular is not None:
-        less = "less" if regular.saving >= 0 else "more"
-        area = f"{percent(abs(regular.saving))} % {less} than {structure_name(regular.structure)}"
+        least, most = regular.saving_at_least, regular.saving
+        if most < 0:
+            area = f"{percents(-most, -least)} % more than classic structures"
+        else:
+            area = f"{percents(least, most)} % less than classic structures"
     return [
         Figure(
             "Delay",

@@ -26,7 +26,7 @@ from edarl.prefix.design import Design
 from edarl.prefix.structures import structure
 from edarl.service.deps import COOKIE
 
-__all__ = ["POLICY", "error_page", "page", "percent", "static_file", "wants_page"]
+__all__ = ["POLICY", "error_page", "page", "percent", "percents", "static_file", "wants_page"]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -191,6 +191,12 @@ def _environment() -> jinja2.Environment:
 def _when(text: str) -> str:
     """Give an ISO time to the second, in the form that people compare."""
     return text[:19].replace("T", " ")
+
+
+def percents(least: float, most: float) -> str:
+    """Give a range of shares as percentages, one figure where both look the same."""
+    low, high = percent(min(least, most)), percent(max(least, most))
+    return low if low == high else f"{low} to {high}"
 
 
 def percent(share: float) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from edarl.prefix.circuits import KINDS, Circuit
 from edarl.service.pages.charts import Mark, Plot, scatter
-from edarl.service.pages.rendering import percent
+from edarl.service.pages.rendering import percents
 from edarl.service.schemas import BaselinePoint, FrontDocument, FrontPoint
 
 __all__ = [
@@ -80,7 +80,7 @@ class FrontRow:
     id: str
     delay_ps: float
     area_um2: float
-    saving: float | None
+    saved: str
     nodes: int
     depth: int
     max_fanout: int
@@ -135,7 +135,7 @@ class Explore:
     @property
     def has_saving(self) -> bool:
         """Whether any row has a saving."""
-        return any(row.saving is not None for row in self.rows)
+        return any(row.saved for row in self.rows)
 
     @property
     def has_classic(self) -> bool:
@@ -257,7 +257,7 @@ def _row(point: FrontPoint, mark: str) -> FrontRow:
         id=point.id,
         delay_ps=point.delay_ps,
         area_um2=point.area_um2,
-        saving=point.saving,
+        saved=_saved(point),
         nodes=point.nodes,
         depth=point.depth,
         max_fanout=point.max_fanout,
@@ -268,13 +268,19 @@ def _row(point: FrontPoint, mark: str) -> FrontRow:
     )
 
 
+def _saved(point: FrontPoint) -> str:
+    """Give what a design saves in percent, from at least to at most; empty where unknown."""
+    if point.saving is None or point.saving_at_least is None:
+        return ""
+    return percents(point.saving_at_least, point.saving)
+
+
 def _facts(point: FrontPoint) -> Mapping[str, str]:
+    saved = _saved(point)
     facts = {
         "Delay": f"{point.delay_ps:.1f} ps",
         "Area": f"{point.area_um2:.1f} µm²",
-        "Saved": ""
-        if point.saving is None
-        else f"{percent(point.saving)} % of the best classic area",
+        "Saved": f"{saved} % of the best classic area" if saved else "",
         "OpenSTA": "" if point.sta_delay_ps is None else f"{point.sta_delay_ps:.1f} ps",
         "Structure": structure_name(point.structure),
         "Nodes": str(point.nodes),

@@ -20,6 +20,10 @@ __all__ = [
     "ConstraintDocument",
     "LibraryDocument",
     "LibraryList",
+    "PortDocument",
+    "get_library",
+    "list_circuits",
+    "list_libraries",
     "router",
 ]
 

@@ -16,7 +16,7 @@ from edarl.service.problems import ProblemError, problem_answer
 from edarl.store.workers import list_workers
 from edarl.synthesis.process import abc_path, pyosys_directory, tool_versions
 
-__all__ = ["Check", "Health", "Readiness", "router"]
+__all__ = ["Check", "Health", "Readiness", "healthz", "metrics", "readyz", "router"]
 
 router = APIRouter(tags=["operation"])
 

@@ -70,11 +70,14 @@ def list_jobs(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[JobDocument]:
-    """Give a page of the caller's jobs; those of others are not there."""
+    """Give a page of the caller's jobs; those of others are not there.
+
+    Results of layouts come without their files here; the job itself has them.
+    """
     jobs, following = service.queue.list(
         owner=caller.owner, status=status, kind=kind, limit=limit, after=cursor
     )
-    return Page(items=[job_document(job) for job in jobs], next=following)
+    return Page(items=[job_document(job, brief=True) for job in jobs], next=following)
 
 
 @router.get("/{job_id}", summary="Look at a job", responses=problems(404))

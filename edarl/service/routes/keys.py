@@ -12,7 +12,7 @@ from edarl.service.deps import COOKIE, KeyDep, ServiceDep
 from edarl.service.keyring import Caller
 from edarl.service.problems import problems
 
-__all__ = ["KeyDocument", "SessionRequest", "router"]
+__all__ = ["KeyDocument", "SessionRequest", "close_session", "get_key", "open_session", "router"]
 
 router = APIRouter(tags=["keys"])
 

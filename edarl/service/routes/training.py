@@ -66,7 +66,7 @@ def list_training_jobs(
     jobs, following = service.queue.list(
         owner=caller.owner, status=status, kind="training", limit=limit, after=cursor
     )
-    return Page(items=[job_document(job) for job in jobs], next=following)
+    return Page(items=[job_document(job, brief=True) for job in jobs], next=following)
 
 
 @router.get("/{job_id}", summary="Look at a training job", responses=problems(404))

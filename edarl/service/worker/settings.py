@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from edarl.errors import ConfigError
@@ -16,6 +17,8 @@ NO_RAY = "none"
 
 LOCAL_RAY = "local"
 """Jobs run on a Ray cluster of this machine alone, which lives as long as the worker."""
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._-]+:[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class WorkerSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.slots <= 64:
             raise ConfigError(f"`slots` should be between 1 and 64, actual value: {self.slots}")
+        named = self.ray in (NO_RAY, LOCAL_RAY, "auto")
+        if not named and not _ADDRESS.fullmatch(self.ray):
+            raise ConfigError(
+                f"`ray` should be none, local, auto or HOST:PORT, actual value: {self.ray!r}"
+            )
         unknown = sorted(set(self.kinds).difference(KINDS))
         if unknown or not self.kinds:
             raise ConfigError(

@@ -16,8 +16,8 @@ from edarl.store.jobs import JobQueue
 
 __all__ = ["MARK", "Ground", "ground", "processes_of", "tools_of", "wait_for"]
 
-_PATIENCE_S = 120.0
-MARK = "EDARL_TEST_GROUND"
+_PATIENCE_S = 300.0
+MARK = "GROUND_OF_A_TEST"
 """In the environment of every process that belongs to a ground."""
 
 _WORKER = """

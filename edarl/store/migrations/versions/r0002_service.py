@@ -116,20 +116,13 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("jobs_by_owner", "jobs", ["owner", "number"])
-    op.create_index("jobs_by_status", "jobs", ["status"])
+    op.create_index("jobs_by_status", "jobs", ["status", "number"])
     op.create_index(
         "jobs_waiting",
         "jobs",
-        [text("priority DESC"), "number"],
+        ["kind", text("priority DESC"), "number"],
         sqlite_where=text("status = 'queued'"),
         postgresql_where=text("status = 'queued'"),
-    )
-    op.create_index(
-        "jobs_leased",
-        "jobs",
-        ["lease_until_s"],
-        sqlite_where=text("status = 'running'"),
-        postgresql_where=text("status = 'running'"),
     )
     op.create_index(
         "jobs_active",
