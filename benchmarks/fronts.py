@@ -45,6 +45,8 @@ GUIDED: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {
     ("sky130", 64): ((1030, "remap"), (1070, "remap")),
     ("sky130hd", 8): ((550, "remap"), (570, "remap"), (600, "remap")),
     ("sky130hd", 16): tuple((delay, "remap-carry") for delay in (700, 725, 770)),
+    ("sky130hd", 32): ((845, "remap"), (880, "remap-carry"), (995, "remap")),
+    ("sky130hd", 64): ((975, "remap"), (1010, "remap"), (1070, "remap-carry"), (1145, "remap")),
 }
 """Where remapping makes the best regular adder, so that joint annealing cannot reach it: delay in
 ps, and the flow that gives the costs."""
