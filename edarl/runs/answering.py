@@ -53,6 +53,10 @@ _PROMISING_REGULAR = 2
 """How many regular structures do at least, where only the most promising go."""
 _SMALL_ADDER = 8
 """Up to so many leaves a model finds what joint annealing does not: 3 % at 6 bits, 0 at 16."""
+_SLOW_FLOWS = "remap"
+"""Flows so named are a second opinion at tight delays, and take ten times as long."""
+_REMAPPED = 4
+"""How many designs they are asked about, where only the most promising go through ABC's flows."""
 _FRESH = 12
 """How many of the designs that a search found go through all of ABC's flows."""
 
@@ -111,7 +115,8 @@ class AnswerSearch:
 
         Args:
             briefly: Whether ABC only sizes what the own sizer makes the least of, where that can
-                be used, instead of every regular structure.
+                be used, instead of every regular structure; and in slow flows only where nothing
+                meets the delay otherwise.
         """
         setting = (self.circuit, self.library.digest, self.constraint)
         netlists = from_store(self.shipped, *setting, lambda found: f"{_SHIPPED} ({found.method})")
@@ -130,7 +135,9 @@ class AnswerSearch:
             ordered = [design for design in sized if design in self.regular]
             regular = tuple(ordered[: max(_PROMISING_REGULAR, len(promising))])
             chosen = [design for design in chosen if design in sized[:_PROMISING]]
-        self._evaluate([*regular, *chosen])
+            self._evaluate_briefly([*regular, *chosen], sized)
+        else:
+            self._evaluate([*regular, *chosen])
         self.pool += resized(netlists, self.target_ps, self.library, self.constraint)
         points = regular_points(self.shipped, *setting)
         for design, evaluation in self.results:
@@ -268,9 +275,20 @@ class AnswerSearch:
         evaluations = evaluator.evaluate(designs)
         return self._take(designs, evaluations)
 
-    def _evaluate(self, designs: Sequence[Design]) -> list[Design]:
-        """Size designs in ABC's flows; give them best first."""
-        evaluator = self.spec.build()
+    def _evaluate_briefly(self, designs: Sequence[Design], ordered: Sequence[Design]) -> None:
+        """Size designs in ABC's fast flows; the best few in the slow ones, if nothing meets."""
+        flows = self.spec.flow.split("+")
+        slow = [flow for flow in flows if flow.startswith(_SLOW_FLOWS)]
+        fast = [flow for flow in flows if flow not in slow]
+        if fast:
+            self._evaluate(designs, "+".join(fast))
+        if slow and not (fast and self.is_met):
+            best = [design for design in ordered if design in designs]
+            self._evaluate(best[:_REMAPPED], "+".join(slow))
+
+    def _evaluate(self, designs: Sequence[Design], flow: str | None = None) -> list[Design]:
+        """Size designs in ABC's flows, or in some of them; give them best first."""
+        evaluator = (self.spec if flow is None else replace(self.spec, flow=flow)).build()
         try:
             return self._take(designs, evaluator.evaluate(designs))
         finally:
