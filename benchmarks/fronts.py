@@ -42,14 +42,14 @@ GUIDED: dict[tuple[str, int], tuple[tuple[int, str], ...]] = {
     ("sky130", 8): ((585, "remap"), (610, "remap"), (645, "remap")),
     ("sky130", 16): tuple((delay, "remap-carry") for delay in (735, 765, 805)),
     ("sky130", 32): ((880, "remap"), (915, "remap")),
-    ("sky130", 64): ((1030, "remap"), (1070, "remap")),
+    ("sky130", 64): ((1030, "remap"), (1070, "remap"), (1130, "sized")),
     ("sky130hd", 8): ((550, "remap"), (570, "remap"), (600, "remap")),
     ("sky130hd", 16): tuple((delay, "remap-carry") for delay in (700, 725, 770)),
     ("sky130hd", 32): ((845, "remap"), (880, "remap-carry"), (995, "remap")),
     ("sky130hd", 64): ((975, "remap"), (1010, "remap"), (1070, "remap-carry"), (1145, "remap")),
 }
-"""Where remapping makes the best regular adder, so that joint annealing cannot reach it: delay in
-ps, and the flow that gives the costs."""
+"""Where remapping makes the best regular adder, so that joint annealing cannot reach it, or where
+that missed a regular one: delay in ps, and the flow that gives the costs."""
 GUIDED_CALLS = {8: 200, 16: 700, 32: 1000}
 GUIDED_CALLS_ELSEWHERE = {8: 200, 16: 400, 32: 400, 64: 300}
 """On the other libraries."""
