@@ -61,15 +61,14 @@ BARS = {
 
 
 ANEW = """
-local widths = {8, 12, 16, 20, 24, 28, 32}
 local number = 0
 request = function()
   number = number + 1
-  local path = "/v1/fronts?width=" .. widths[number % 7 + 1] .. "&limit=" .. (number % 190 + 11)
-  return wrk.format("GET", path)
+  local width, limit = 16 + number % 49, 14 + number % 13
+  return wrk.format("GET", "/v1/fronts?width=" .. width .. "&limit=" .. limit)
 end
 """
-"""For wrk: 1330 pages in turn, more than the service keeps, so that each is made anew."""
+"""For wrk: 637 pages of about 20 designs in turn, more than are kept, so that each is made anew."""
 
 
 def wrk(
@@ -166,7 +165,7 @@ def design_get(seconds: float) -> dict[str, Any]:
 
 
 def front_get(seconds: float) -> dict[str, Any]:
-    """Ask for the first page of a front, and for ever other pages of seven fronts.
+    """Ask for the first page of a front, and for ever other pages of 49 fronts.
 
     The service keeps pages that were asked for and asks the database each time whether they still
     hold; of the others it keeps none, and each is made of rows.
