@@ -32,7 +32,8 @@ from common import arguments, write_json
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import edarl.store.known
-from edarl.store.known import known_circuits, known_store
+from edarl.store import known_circuits
+from edarl.store.known import known_store
 
 SHIPPED = Path(edarl.store.known.__file__).with_name("shipped")
 QUICK_WIDTHS = {4, 8}
@@ -64,7 +65,7 @@ def main() -> None:
             _pack(options.fill, bar)
         return
     with known_store() as store, _bar() as bar:
-        circuits = known_circuits(store)
+        circuits = known_circuits(store, "adder")
         widths = {int(width) for width in options.widths.split(",") if width}
         if options.quick:
             widths = QUICK_WIDTHS

@@ -31,13 +31,13 @@ from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.store import schema
 from edarl.store.connection import translated
+from edarl.store.earlier import known_circuits
 from edarl.store.exchange import export_store
 from edarl.store.records import finite
 from edarl.store.store import Store
 
 __all__ = [
     "REGULAR_METHOD",
-    "known_circuits",
     "known_designs",
     "known_store",
     "pack_known",
@@ -72,15 +72,6 @@ def known_store(folder: Path | None = None) -> Store:
     return Store.open(path, read_only=True)
 
 
-def known_circuits(store: Store) -> list[Circuit]:
-    """List the circuits that a store of known designs has, by width."""
-    known = schema.designs.c
-    query = select(known.kind, known.width, known.carry_in, known.carry_out).distinct()
-    with store.snapshot() as connection:
-        rows = connection.execute(query.order_by(known.width, known.carry_in)).all()
-    return [Circuit(kind, width, bool(cin), bool(cout)) for kind, width, cin, cout in rows]
-
-
 def known_designs(store: Store, circuit: Circuit, count: int) -> list[Design]:
     """Give known designs of an adder, from fast to small.
 
@@ -94,7 +85,9 @@ def known_designs(store: Store, circuit: Circuit, count: int) -> list[Design]:
     """
     if circuit.kind != "adder":
         return []
-    having = [other for other in known_circuits(store) if other.leaves >= circuit.leaves]
+    having = [
+        other for other in known_circuits(store, circuit.kind) if other.leaves >= circuit.leaves
+    ]
     nearest = min(
         having,
         key=lambda other: (other != circuit, other.leaves, other.carry_in != circuit.carry_in),

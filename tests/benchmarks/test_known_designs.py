@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edarl.prefix.circuits import Circuit
-from edarl.store import Store
-from edarl.store.known import known_circuits, known_designs, pack_known
+from edarl.store import Store, known_circuits
+from edarl.store.known import known_designs, pack_known
 from edarl.synthesis.library import load_library
 from tests.conftest import ROOT
 
@@ -61,7 +61,7 @@ def test_a_search_is_resumed_and_what_it_finds_is_packed(
     library = load_library(sky130)
     circuit = Circuit("adder", 5)
     with Store.open(tmp_path / "stores" / "adder_5.db", read_only=True) as store:
-        assert known_circuits(store) == [circuit]
+        assert known_circuits(store, "adder") == [circuit]
         front = store.front(circuit, library.digest, library.constraint())
         assert {found.method for found in front} <= {"joint", "structures"}
         assert len(known_designs(store, circuit, 50)) > 3

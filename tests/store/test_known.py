@@ -13,10 +13,9 @@ from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
 from edarl.prefix.structures import REGULAR, structure
-from edarl.store import FrontPoint, Store
+from edarl.store import FrontPoint, Store, known_circuits
 from edarl.store import known as known_module
 from edarl.store.known import (
-    known_circuits,
     known_designs,
     known_store,
     pack_known,
@@ -50,7 +49,7 @@ def fronts(known: Store, library: CellLibrary) -> dict[Circuit, list[FrontPoint]
     constraint = library.constraint()
     return {
         circuit: known.front(circuit, library.digest, constraint)
-        for circuit in known_circuits(known)
+        for circuit in known_circuits(known, "adder")
     }
 
 
@@ -88,7 +87,7 @@ def test_a_sample_is_proven_and_its_figures_are_those_that_are_stored(
 
 
 def test_a_sample_is_sized_as_when_it_was_stored(known: Store, library: CellLibrary) -> None:
-    circuits = known_circuits(known)
+    circuits = known_circuits(known, "adder")
     constraint = library.constraint()
     seen = 0
     for circuit in (circuits[0], circuits[len(circuits) // 2]):
@@ -196,7 +195,7 @@ def test_what_is_packed_comes_out_again(tmp_path: Path, library: CellLibrary) ->
     assert manifest == json.loads((tmp_path / "shipped" / "adders.json").read_text())
     assert manifest["rows"] == {"designs": 1, "libraries": 1, "runs": 1, "evaluations": 1}
     with known_store(tmp_path / "shipped") as packed:
-        assert known_circuits(packed) == [circuit]
+        assert known_circuits(packed, "adder") == [circuit]
         assert regular_points(packed, circuit, library.digest, library.constraint()) == [point]
         assert known_designs(packed, circuit, 5) == [design]
         narrower = Circuit("adder", 5, carry_in=True)

@@ -20,10 +20,10 @@ from edarl.metrics import Constraint, Evaluation, Point
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.design import Design
 from edarl.prefix.graph import PrefixGraph
-from edarl.store import JobQueue, LibraryRef, Store, import_store
+from edarl.store import JobQueue, LibraryRef, Store, import_store, known_circuits
 from edarl.store.artifacts import get_artifact, list_artifacts
 from edarl.store.connection import create_tables
-from edarl.store.known import known_circuits, known_store
+from edarl.store.known import known_store
 from edarl.store.lookup import fastest, searched_effort, served_front
 from edarl.store.migrations import upgrade
 from edarl.store.schema import APPLICATION_ID, FIRST_TABLES, SCHEMA_VERSION
@@ -131,7 +131,7 @@ def test_the_shipped_store_is_read_as_it_is_and_a_copy_of_it_can_be_upgraded(
     with known_store() as known:
         assert known.schema_version == 1
         assert known.version() == 0
-        circuit = known_circuits(known)[0]
+        circuit = known_circuits(known, "adder")[0]
         with known.snapshot() as connection:
             query = "SELECT library, driver, load_ff FROM evaluations WHERE tier = 'confirmed'"
             library, driver, load_ff = connection.exec_driver_sql(query).first() or ("", "", 0)

@@ -23,8 +23,8 @@ from edarl.service.pages.rendering import page, static_file
 from edarl.service.pages.views import Asked, Explore, explore_view
 from edarl.service.problems import ProblemError
 from edarl.service.schemas import DesignDocument, FrontPoint, job_document
+from edarl.store import known_circuits
 from edarl.store.jobs import JobStatus
-from edarl.store.known import known_circuits
 
 __all__ = [
     "agent",
@@ -181,7 +181,7 @@ def _explored(service: Service, asked: Asked, *, everything: bool) -> Explore:
         cursor = front.next
         if cursor is None or len(points) >= _MOST_POINTS:
             break
-    known = {each.width for each in known_circuits(service.known) if each.kind == asked.circuit}
+    known = {each.width for each in known_circuits(service.known, asked.circuit)}
     return explore_view(
         asked,
         front,
