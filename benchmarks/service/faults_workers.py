@@ -257,7 +257,7 @@ def truncate(path: Path) -> None:
 
 
 def resume_training(
-    damage: Callable[[Path], None] | None, *, budget: int = 600, file: str = "state.json"
+    damage: Callable[[Path], None] | None, *, budget: int = 300, file: str = "state.json"
 ) -> dict[str, Any]:
     """Kill a training after its second snapshot, damage the newest, and let it end.
 
