@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from edarl.hdl.drawing import graph_svg
 from edarl.prefix.design import Design
+from edarl.service.pages.rendering import percents
 from edarl.service.pages.snippets import Snippet, snippets_of
 from edarl.service.pages.views import (
     Asked,

@@ -36,9 +36,13 @@ class Visit:
         return self.page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The installed Chromium, started once."""
+    """The installed Chromium, started once per module.
+
+    Not once for all: Playwright's event loop counts as running until it ends, and nothing else in
+    this process could run one meanwhile.
+    """
     path = require_tool("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
