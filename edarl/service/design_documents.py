@@ -121,7 +121,7 @@ def shown_target(target_ps: float) -> float | None:
     return target_ps if 1.0 < target_ps < SMALLEST_PS else None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # more than there are adders that come along
 def regular_designs(circuit: Circuit) -> Mapping[str, str]:
     """Give the digests of the classic structures' designs, each with the structure's name."""
     names: dict[str, str] = {}

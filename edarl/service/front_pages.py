@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from edarl.service.fronts import FrontQuery, front_csv, front_document
@@ -25,6 +26,7 @@ _Raw = tuple[bytes, bytes]
 
 _LONGEST_RAW = 500
 _MOST, _MOST_BYTES = 512, 8 * 1024 * 1024
+_MOST_QUICK = 256
 _MEDIA_TYPES: dict[FrontFormat, str] = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8; header=present",
@@ -39,6 +41,7 @@ class FrontPages:
         self._kept: OrderedDict[tuple[FrontQuery, FrontFormat], _Entry]
         self._kept = OrderedDict()
         self._bytes = 0
+        self._quick: set[FrontQuery] = set()
         self._asked: OrderedDict[_Raw, tuple[FrontQuery, FrontFormat, str | None, str]]
         self._asked = OrderedDict()
 
@@ -93,6 +96,10 @@ class FrontPages:
             return None
         return known[1], known[2]
 
+    def is_quick(self, query: FrontQuery) -> bool:
+        """Say whether a page is a short read now: another one of its front was made already."""
+        return _front_of(query) in self._quick
+
     def page(
         self, service: Service, query: FrontQuery, form: FrontFormat
     ) -> tuple[Ready, str | None]:
@@ -106,6 +113,10 @@ class FrontPages:
         text = document.model_dump_json() if form == "json" else front_csv(document)
         ready = Ready.of("front", text.encode(), _MEDIA_TYPES[form])
         self._keep((query, form), (state, ready, document.next))
+        with self._lock:
+            if len(self._quick) >= _MOST_QUICK:
+                self._quick.clear()
+            self._quick.add(_front_of(query))
         return ready, document.next
 
     def _keep(self, key: tuple[FrontQuery, FrontFormat], entry: _Entry) -> None:
@@ -116,6 +127,10 @@ class FrontPages:
             while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
                 _, dropped = self._kept.popitem(last=False)
                 self._bytes -= len(dropped[1].data)
+
+
+def _front_of(query: FrontQuery) -> FrontQuery:
+    return replace(query, limit=1, cursor=None)
 
 
 def _state(service: Service, query: FrontQuery) -> _State:

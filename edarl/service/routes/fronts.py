@@ -94,8 +94,10 @@ async def get_front(
     """
     query = asked.query()
     form = asked.format or _accepted(accept)
-    # One read of a local file takes less than handing it to a thread and back.
+    # A short read of a local file takes less than handing it to a thread and back.
     found = service.fronts.kept(service, query, form) if service.store.is_local else None
+    if found is None and service.store.is_local and service.fronts.is_quick(query):
+        found = service.fronts.page(service, query, form)
     if found is None:
         found = await to_thread.run_sync(service.fronts.page, service, query, form)
     ready, following = found
