@@ -3,10 +3,9 @@
 Both are trained by sb3-contrib's MaskablePPO on the environments of `edarl.envs`.
 """
 
-from edarl.agents.cells.config import CellPpoConfig
+from edarl.agents.cells.config import CellPpoConfig, FixPpoConfig
 from edarl.agents.cells.fixing import (
     FixPolicy,
-    FixPpoConfig,
     fix_by_policy,
     load_fix_policy,
     train_fix_policy,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sb3_contrib import MaskablePPO
+from pydantic import ValidationError
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from edarl.agents.arithmetic import device_named
+from edarl.agents.cells.config import FixPpoConfig
+from edarl.agents.cells.ppo import train_ppo
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -31,28 +30,7 @@ from edarl.envs.drc_fix import DrcFixEnv
 from edarl.errors import CheckpointError, ConfigError
 from edarl.layout.fixing import FixOutcome, FixTask
 
-__all__ = ["FixPolicy", "FixPpoConfig", "fix_by_policy", "load_fix_policy", "train_fix_policy"]
-
-_FOREVER = 2**31
-
-
-class FixPpoConfig(BaseModel):
-    """Settings of MaskablePPO on `edarl/DrcFix-v0`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hidden: tuple[int, ...] = Field((128, 128), description="Units per layer.")
-    max_steps: int = Field(40, ge=1, description="Steps per episode.")
-    gamma: float = Field(0.97, ge=0, le=1, description="Discount per step.")
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="Of generalised advantage estimation.")
-    learning_rate: float = Field(5e-4, gt=0, le=1, description="Of Adam.")
-    rollout_steps: int = Field(512, ge=2, description="Environment steps per update.")
-    batch_size: int = Field(128, ge=2, description="Transitions per gradient step.")
-    epochs: int = Field(4, ge=1, description="Passes over a rollout.")
-    clip_range: float = Field(0.2, gt=0, description="Of the policy ratio.")
-    entropy_weight: float = Field(0.01, ge=0, description="Of the entropy bonus.")
-    threads: int = Field(1, ge=1, description="Torch threads.")
-    device: str = Field("cpu", description="Torch device, such as cpu or cuda.")
+__all__ = ["FixPolicy", "fix_by_policy", "load_fix_policy", "train_fix_policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,29 +159,11 @@ def train_fix_policy(
     config = config or FixPpoConfig()
     if checks < 1:
         raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
-    torch.set_num_threads(config.threads)
     env = DrcFixEnv(tasks, max_steps=config.max_steps)
     watch = _Watch(checks, on_progress, should_stop)
-    with torch.random.fork_rng(devices=[]):
-        model = MaskablePPO(
-            MaskableActorCriticPolicy,
-            DummyVecEnv([lambda: env]),
-            learning_rate=config.learning_rate,
-            n_steps=config.rollout_steps,
-            batch_size=config.batch_size,
-            n_epochs=config.epochs,
-            gamma=config.gamma,
-            gae_lambda=config.gae_lambda,
-            clip_range=config.clip_range,
-            ent_coef=config.entropy_weight,
-            seed=seed,
-            device=device_named(config.device),
-            policy_kwargs={"net_arch": list(config.hidden)},
-        )
-        with suppress(KeyboardInterrupt):
-            model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
+    arguments = {"net_arch": list(config.hidden)}
+    model = train_ppo(MaskableActorCriticPolicy, arguments, env, watch, config, seed)
     network: Any = model.policy  # Stable-Baselines3 names the base class
-    network.set_training_mode(False)
     return FixPolicy(config, network, len(tasks), watch.checks, model.num_timesteps, seed)
 
 

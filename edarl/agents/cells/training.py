@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from sb3_contrib import MaskablePPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv
 
-from edarl.agents.arithmetic import device_named
 from edarl.agents.cells.config import CellPpoConfig
 from edarl.agents.cells.policy import CellPolicy, ColumnPolicy, policy_arguments
+from edarl.agents.cells.ppo import train_ppo
 from edarl.envs.cell_placement import CellPlacementEnv
 from edarl.errors import ConfigError
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.technology import Technology
 
 __all__ = ["CellTraining", "train_cell_policy"]
-
-_FOREVER = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +91,8 @@ def train_cell_policy(
     config = config or CellPpoConfig()
     if placements < 1:
         raise ConfigError(f"`placements` should be at least 1, actual value: {placements}")
-    if config.rollout_steps % config.batch_size:
-        raise ConfigError(
-            f"`rollout_steps` should be a multiple of `batch_size`, actual values: "
-            f"{config.rollout_steps} and {config.batch_size}"
-        )
-    torch.set_num_threads(config.threads)
     env = CellPlacementEnv(cells, technology=technology)
     watch = _Watch(placements, on_progress, should_stop)
-    with torch.random.fork_rng(devices=[]):
-        model = MaskablePPO(
-            ColumnPolicy,
-            DummyVecEnv([lambda: env]),
-            learning_rate=config.learning_rate,
-            n_steps=config.rollout_steps,
-            batch_size=config.batch_size,
-            n_epochs=config.epochs,
-            gamma=config.gamma,
-            gae_lambda=config.gae_lambda,
-            clip_range=config.clip_range,
-            ent_coef=config.entropy_weight,
-            seed=seed,
-            device=device_named(config.device),
-            policy_kwargs=policy_arguments(config),
-        )
-        with suppress(KeyboardInterrupt):
-            model.learn(_FOREVER, callback=watch, log_interval=_FOREVER)
+    model = train_ppo(ColumnPolicy, policy_arguments(config), env, watch, config, seed)
     network: Any = model.policy  # Stable-Baselines3 names the base class
-    network.set_training_mode(False)
     return CellPolicy(config, network, env.cells, watch.placements, model.num_timesteps, seed)
