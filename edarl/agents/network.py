@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from edarl.agents.config import NetworkConfig
 
-__all__ = ["COORDINATE_PLANES", "PrefixNetwork", "Trunk", "coordinate_planes"]
+__all__ = ["COORDINATE_PLANES", "PrefixNetwork", "Slice", "Trunk", "coordinate_planes"]
 
 COORDINATE_PLANES = 4
 """Planes the network adds itself: msb, lsb, span and the triangle, see `coordinate_planes`."""
@@ -140,3 +140,15 @@ class PrefixNetwork(nn.Module):
             return advantage
         value: Tensor = self.value(summary)
         return advantage + value[:, None, :, None, None]
+
+
+class Slice(nn.Module):
+    """Passes on a range of features, where Stable-Baselines3 wants a layer and none is needed."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Give the features from the first up to the last, which is left out."""
+        return features[:, self.first : self.last]

@@ -36,7 +36,7 @@ from edarl.agents.checkpoint import (
     versions,
 )
 from edarl.agents.config import NetworkConfig, PpoConfig
-from edarl.agents.network import Trunk
+from edarl.agents.network import Slice, Trunk
 from edarl.agents.progress import AgentStep, Counters, LearnOutcome, Limits, StopReason
 from edarl.agents.saving import circuit_record, listed
 from edarl.agents.task import TaskInfo, prefix_env, task_info
@@ -78,17 +78,6 @@ class _Features(BaseFeaturesExtractor):
         return torch.cat([logits, summary], dim=1)
 
 
-class _Slice(nn.Module):
-    """Passes on a range of features: the logits are complete when they arrive at the action net."""
-
-    def __init__(self, first: int, last: int) -> None:
-        super().__init__()
-        self.first, self.last = first, last
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features[:, self.first : self.last]
-
-
 class _Policy(MaskableActorCriticPolicy):
     """Actor and critic on one convolutional trunk, without any layer that knows the width."""
 
@@ -98,9 +87,9 @@ class _Policy(MaskableActorCriticPolicy):
         assert isinstance(space, gym.spaces.Discrete)
         actions = int(space.n)
         channels = self.features_dim - actions
-        self.action_net = _Slice(0, actions)
+        self.action_net = Slice(0, actions)
         self.value_net = nn.Sequential(  # type: ignore[assignment]  # declared as one layer
-            _Slice(actions, actions + channels),
+            Slice(actions, actions + channels),
             nn.Linear(channels, channels),
             nn.ReLU(),
             nn.Linear(channels, 1),

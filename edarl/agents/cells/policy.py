@@ -29,6 +29,7 @@ from edarl.agents.checkpoint import (
     save_checkpoint,
     versions,
 )
+from edarl.agents.network import Slice
 from edarl.agents.saving import listed
 from edarl.agents.weights import load_arrays, module_arrays
 from edarl.errors import CheckpointError
@@ -74,17 +75,6 @@ class _Columns(BaseFeaturesExtractor):
         return torch.cat([logits[:, :, 0], summary], dim=1)
 
 
-class _Slice(nn.Module):
-    """Passes on a range of features: the logits are complete when they arrive at the action net."""
-
-    def __init__(self, first: int, last: int) -> None:
-        super().__init__()
-        self.first, self.last = first, last
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features[:, self.first : self.last]
-
-
 class ColumnPolicy(MaskableActorCriticPolicy):
     """Actor and critic of Stable-Baselines3 without any layer that knows how many columns are."""
 
@@ -94,9 +84,9 @@ class ColumnPolicy(MaskableActorCriticPolicy):
         assert isinstance(space, gym.spaces.Discrete)
         actions = int(space.n)
         hidden = self.features_dim - actions
-        self.action_net = _Slice(0, actions)
+        self.action_net = Slice(0, actions)
         self.value_net = nn.Sequential(  # type: ignore[assignment]  # declared as one layer
-            _Slice(actions, actions + hidden), nn.Linear(hidden, 1)
+            Slice(actions, actions + hidden), nn.Linear(hidden, 1)
         )
         self.optimizer = torch.optim.Adam(
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
