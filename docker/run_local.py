@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ PORTS = {"database": 5432, "ray-head": 6379, "api": 8400}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 _POSTGRES = Path("/usr/lib/postgresql")
 _PATIENCE_S = 300.0
+_MOST_RESTARTS = 3
 _GRACE_S = 20.0
 
 
@@ -59,6 +61,7 @@ class Service:
         environment: Variables that it gets.
         needs: Services that have to be healthy before.
         check: The command of its health check.
+        restarts: Whether it is started again when it ends.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Service:
     environment: Mapping[str, str]
     needs: tuple[str, ...]
     check: tuple[str, ...]
+    restarts: bool
 
 
 def read_services(variables: Mapping[str, str], file: Path = COMPOSE) -> dict[str, Service]:
@@ -89,6 +93,7 @@ def read_services(variables: Mapping[str, str], file: Path = COMPOSE) -> dict[st
             filled.get("environment", {}),
             tuple(filled.get("depends_on", {})),
             tuple(test[1:]) if test[0] == "CMD" else ("sh", "-c", test[1]),
+            filled.get("restart", "no") != "no",
         )
     return services
 
@@ -171,7 +176,7 @@ class Local:
         service = self.services[name]
         if name == "api":  # it refuses to start where others may ask and nobody has a key
             self.key = self.make_key()
-        if name == "database":
+        if name == "database" and not self.database.exists():
             password = service.environment["POSTGRES_PASSWORD"]
             make_cluster(self.database, password)
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -210,11 +215,14 @@ class Local:
     def start_all(self) -> None:
         """Start every service once those that it needs are healthy; give when all are.
 
+        One that ends before it is healthy starts again, where the file says so, but not for ever.
+
         Raises:
-            RuntimeError: One ended, or did not become healthy.
+            RuntimeError: One ended too often, or did not become healthy.
         """
         deadline = time.monotonic() + _PATIENCE_S
         up: set[str] = set()
+        restarts: Counter[str] = Counter()
         while len(up) < len(self.services):
             for name, service in self.services.items():
                 if name not in self.processes and up.issuperset(
@@ -224,7 +232,15 @@ class Local:
             for name, process in self.processes.items():
                 if name not in up and self.healthy(name):
                     up.add(name)
-                elif process.poll() is not None or time.monotonic() > deadline:
+                    continue
+                ended, late = process.poll() is not None, time.monotonic() > deadline
+                again = self.services[name].restarts and restarts[name] < _MOST_RESTARTS
+                if ended and again and not late:
+                    restarts[name] += 1
+                    up.discard(name)
+                    _kill(_family(process.pid))
+                    self.start(name)
+                elif ended or late:
                     log = (self.folder / f"{name}.log").read_text(errors="replace")[-4000:]
                     raise RuntimeError(f"{name} is not healthy, code {process.returncode}:\n{log}")
             time.sleep(0.2)
@@ -262,9 +278,7 @@ class Local:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            for left in started | _family(process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(left, signal.SIGKILL)
+            _kill(started | _family(process.pid))
 
 
 @contextmanager
@@ -409,6 +423,12 @@ def _family(leader: int) -> set[int]:
             found.add(process)
             waiting += parents.get(process, [])
     return found - {leader}
+
+
+def _kill(processes: set[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
