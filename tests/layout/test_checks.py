@@ -1,6 +1,7 @@
 """Design rules bite and are right; layouts are told from their netlists."""
 
 import math
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -198,6 +199,12 @@ def test_the_librarys_cells_match_their_netlists_and_other_netlists_do_not(asap7
         verdict = compare_netlists(layout, layout.cell(nand.name), DECK, faulty)
         assert verdict != "match"
         assert verdict
+
+
+def test_klayout_is_imported_in_one_place():
+    imports = re.compile(r"^\s*(?:import|from) klayout\b", re.MULTILINE)
+    files = [path for path in (ROOT / "edarl").rglob("*.py") if imports.search(path.read_text())]
+    assert files == [ROOT / "edarl" / "layout" / "checks" / "engine.py"]
 
 
 def test_a_file_or_cell_that_is_not_there_is_named(tmp_path):
