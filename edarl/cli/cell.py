@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edarl.cli.cell_sets import bench, train
-from edarl.cli.cell_source import Source, TechnologyName, cells_of
+from edarl.cli.cell_source import Fix, FixPolicy, Router, Source, TechnologyName, cells_of
 from edarl.cli.common import Json, Seed, console, write_file
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
@@ -103,6 +103,9 @@ def layout(
     policy: Annotated[
         Path | None, typer.Option(help="Policy of method rl; by default the one edarl has.")
     ] = None,
+    router: Router = "exact",
+    fix: Fix = "none",
+    fix_policy: FixPolicy = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -126,6 +129,9 @@ def layout(
         wider=wider,
         metals=metals,
         policy=policy,
+        router=router,
+        fix=fix,
+        fix_policy=fix_policy,
     )
     technology = load_technology(tech)
     cells = cells_of(source)

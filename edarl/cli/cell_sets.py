@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edarl.cli.cell_source import Source, TechnologyName, cells_of
+from edarl.cli.cell_source import Fix, FixPolicy, Router, Source, TechnologyName, cells_of
 from edarl.cli.common import Json, Seed, console, write_file
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
@@ -47,6 +47,9 @@ def bench(
     policy: Annotated[
         Path | None, typer.Option(help="Policy of method rl; by default the one edarl has.")
     ] = None,
+    router: Router = "exact",
+    fix: Fix = "none",
+    fix_policy: FixPolicy = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -81,6 +84,9 @@ def bench(
             wider=wider,
             metals=metals,
             policy=policy,
+            router=router,
+            fix=fix,
+            fix_policy=fix_policy,
         )
         for method in dict.fromkeys(_listed(methods))
     ]

@@ -14,7 +14,7 @@ from edarl.errors import ConfigError
 if TYPE_CHECKING:
     from edarl.layout.netlist import CellNetlist
 
-__all__ = ["Source", "TechnologyName", "cells_of"]
+__all__ = ["Fix", "FixPolicy", "Router", "Source", "TechnologyName", "cells_of"]
 
 Source = Annotated[
     str,
@@ -25,6 +25,12 @@ Source = Annotated[
 TechnologyName = Annotated[
     str, typer.Option("--tech", help="A technology by name, or a TOML file that describes one.")
 ]
+
+Router = Annotated[
+    str, typer.Option(help="exact: the shortest wires, by CP-SAT; ripup: quick, in one metal.")
+]
+Fix = Annotated[str, typer.Option(help="Mend design rules: none; greedy; rl: by a trained policy.")]
+FixPolicy = Annotated[Path | None, typer.Option(help="Folder of the policy of --fix rl.")]
 
 
 def cells_of(source: str, patterns: Sequence[str] = ("*",)) -> dict[str, CellNetlist]:

@@ -154,8 +154,8 @@ def _record(
 
 def _settings(cell: CellNetlist, technology: Technology, options: LayoutOptions) -> str:
     """Name everything that can change a record."""
-    told = {**asdict(options), "policy": str(options.policy)}
-    parts = [cell.spice(), technology.model_dump_json(), json.dumps(told, sort_keys=True)]
+    told = json.dumps(asdict(options), sort_keys=True, default=str)
+    parts = [cell.spice(), technology.model_dump_json(), told]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

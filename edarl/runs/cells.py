@@ -13,17 +13,19 @@ from pathlib import Path
 from edarl.errors import ConfigError, NetlistError
 from edarl.layout.checks import Violation, check_gds
 from edarl.layout.exact import place_exactly, short_placements
+from edarl.layout.fixing import Fixing, FixOutcome, FixTask
 from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
+from edarl.layout.maze import route_by_ripup
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
-from edarl.layout.router import Route, route_exactly
+from edarl.layout.router import Route, Routing, route_exactly
 from edarl.layout.technology import Technology
-from edarl.search.cells import anneal_placement, random_placement
+from edarl.search.cells import anneal_placement, fix_greedily, random_placement
 
-__all__ = ["METHODS", "CellLayout", "LayoutOptions", "lay_out"]
+__all__ = ["FIXERS", "METHODS", "ROUTERS", "CellLayout", "LayoutOptions", "lay_out"]
 
 METHODS: Mapping[str, str] = {
     "exact": "the narrowest placement, proved by CP-SAT",
@@ -33,9 +35,25 @@ METHODS: Mapping[str, str] = {
 }
 """How cells can be placed, with a line of help."""
 
+ROUTERS: Mapping[str, str] = {
+    "exact": "the shortest wires that keep the metals' rules, by CP-SAT",
+    "ripup": "rip-up and reroute in one metal: at once, blind to most design rules",
+}
+"""How nets can be routed, with a line of help."""
+
+FIXERS: Mapping[str, str] = {
+    "none": "nothing is mended",
+    "greedy": "the first change that leaves fewer violations, until none does",
+    "rl": "a trained policy, greedy at first, then drawn from",
+}
+"""How design rules can be mended in the first metal, with a line of help."""
+
 
 _UPPER_GAP = 0.25
 """With two metals the shortest wires take long to prove; nearly as short ones will do."""
+
+_FIX_CHECKS = 300
+"""Checks of design rules that mending one routing may take, its start included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,9 @@ class LayoutOptions:
         total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
         metals: Layers that wires may use: 1, or 2 where the first does not do.
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
+        router: A key of `ROUTERS`; ``ripup`` uses one metal, whatever ``metals`` says.
+        fix: A key of `FIXERS`.
+        fix_policy: Folder of the policy of fix ``rl``.
 
     Raises:
         ConfigError: A value is out of range.
@@ -68,12 +89,19 @@ class LayoutOptions:
     total_s: float = 600.0
     metals: int = 2
     policy: Path | None = None
+    router: str = "exact"
+    fix: str = "none"
+    fix_policy: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ConfigError(
-                f"`method` should be one of {', '.join(METHODS)}, actual value: {self.method!r}"
-            )
+        for name, known in (("method", METHODS), ("router", ROUTERS), ("fix", FIXERS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"`{name}` should be one of {', '.join(known)}, "
+                    f"actual value: {getattr(self, name)!r}"
+                )
+        if self.fix == "rl" and self.fix_policy is None:
+            raise ConfigError("`fix` rl needs a trained policy: give its folder as `fix_policy`")
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
         if self.metals not in (1, 2):
             raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
@@ -159,6 +187,7 @@ def lay_out(
         most_s = min(options.limit_s, options.total_s)
         result = place_exactly(cell, technology, limit_s=most_s, seed=options.seed)
         bound_cpp = result.bound_cpp
+    fixer = _fixer(options)
     tried = 0
     for placement, second_metal in _attempts(cell, technology, options, bound_cpp):
         left_s = options.total_s - (time.monotonic() - started)
@@ -166,21 +195,16 @@ def lay_out(
             break
         tried += 1
         tell(f"routing {placement.width_cpp} CPP, {1 + second_metal} metals, try {tried}")
-        routing = route_exactly(
-            grid_of(placement),
-            second_metal=second_metal,
-            limit_s=min(options.route_s, left_s),
-            gap=_UPPER_GAP if second_metal else 0.0,
-            seed=options.seed,
-        )
+        routing = _routed(placement, options, second_metal=second_metal, left_s=left_s)
         if routing.status != "routed":
             continue
-        shapes, labels = draw(placement, routing.routes)
+        routes = _mended(placement, routing.routes, fixer)
+        shapes, labels = draw(placement, routes)
         violations, lvs = _checked(cell, technology, shapes, labels)
         found = CellLayout(
             placement,
             bound_cpp,
-            routing.routes,
+            routes,
             tuple(shapes),
             tuple(labels),
             violations,
@@ -213,7 +237,7 @@ def _attempts(
         for placement in placements:
             known.append(placement)
             yield placement, False
-        if options.metals == 2:
+        if options.metals == 2 and options.router == "exact":
             yield from ((placement, True) for placement in known)
 
 
@@ -250,6 +274,58 @@ def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
     path = options.policy
     policy = shipped_cell_policy() if path is None else load_cell_policy(path)
     return partial(place_by_policy, policy)
+
+
+def _routed(
+    placement: Placement, options: LayoutOptions, *, second_metal: bool, left_s: float
+) -> Routing:
+    """Route a placement in the way that was asked for."""
+    grid = grid_of(placement)
+    if options.router == "exact":
+        return route_exactly(
+            grid,
+            second_metal=second_metal,
+            limit_s=min(options.route_s, left_s),
+            gap=_UPPER_GAP if second_metal else 0.0,
+            seed=options.seed,
+        )
+    try:
+        routing = route_by_ripup(grid, seed=options.seed)
+        if routing.status == "crowded" and options.fix != "none":
+            # Wires that are too near can be parted; nets that share a node cannot.
+            routing = route_by_ripup(grid, seed=options.seed, keep_apart=False)
+    except NetlistError:
+        return Routing((), "impossible")
+    return routing
+
+
+_Fixer = Callable[[FixTask], FixOutcome]
+
+
+def _fixer(options: LayoutOptions) -> _Fixer | None:
+    """Give the way to mend that was asked for; None where nothing is to be mended."""
+    if options.fix == "none":
+        return None
+    if options.fix == "greedy":
+        return partial(fix_greedily, checks=_FIX_CHECKS, seed=options.seed)
+    from edarl.runs.guided import needing_torch
+
+    with needing_torch("mending cells by a policy needs"):
+        from edarl.agents.cells import fix_by_policy, load_fix_policy
+
+    assert options.fix_policy is not None  # the options were checked
+    policy = load_fix_policy(options.fix_policy)
+    return partial(fix_by_policy, policy, checks=_FIX_CHECKS, seed=options.seed)
+
+
+def _mended(
+    placement: Placement, routes: tuple[Route, ...], fixer: _Fixer | None
+) -> tuple[Route, ...]:
+    """Mend what the rules find in the first metal; wires that go up to the second are left."""
+    if fixer is None or any(route.lifts for route in routes):
+        return routes
+    task = FixTask(placement, routes)
+    return fixer(task).routes if Fixing(task).violations else routes
 
 
 def _checked(

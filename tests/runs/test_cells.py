@@ -1,0 +1,100 @@
+"""How a cell is routed and mended is what was asked for."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ortools", reason="needs the extra `layout`")
+pytest.importorskip("klayout.db", reason="needs the extra `layout`")
+pytest.importorskip("gdstk", reason="needs the extra `layout`")
+
+from edarl.errors import ConfigError, NetlistError
+from edarl.layout.grid import Grid
+from edarl.layout.maze import route_by_ripup
+from edarl.layout.netlist import basic_cells
+from edarl.layout.router import Routing
+from edarl.layout.technology import load_technology
+from edarl.runs.cells import LayoutOptions, lay_out
+
+ASAP7 = load_technology("asap7")
+BASIC = basic_cells()
+
+
+def never(*_: object, **__: object) -> None:
+    raise AssertionError("this should not be asked for")
+
+
+def careless(grid: Grid, *, seed: int, keep_apart: bool = True) -> Routing:
+    """Rip-up that lets wires come too near, as it does where there is no other way."""
+    return route_by_ripup(grid, seed=seed, keep_apart=False)
+
+
+def test_a_cell_is_routed_by_ripup_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edarl.runs.cells.route_exactly", never)
+    found = lay_out(BASIC["AOI21"], ASAP7, LayoutOptions(router="ripup"))
+    assert found.is_clean
+    assert found.placement.width_cpp == 5
+
+
+def test_ripup_tries_every_placement_once_and_crowded_ones_are_not_routed() -> None:
+    options = LayoutOptions(router="ripup", tries=2, wider=0, metals=2)
+    with pytest.raises(NetlistError, match="XOR2 could not be routed: 2 placements were tried"):
+        lay_out(BASIC["XOR2"], ASAP7, options)
+
+
+def test_greed_mends_what_careless_routing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edarl.runs.cells.route_by_ripup", careless)
+    broken, mended = (
+        lay_out(BASIC["NOR2"], ASAP7, LayoutOptions(router="ripup", fix=fix, tries=1, wider=0))
+        for fix in ("none", "greedy")
+    )
+    assert broken.violations
+    assert broken.lvs == "match"
+    assert mended.is_clean
+    assert mended.placement == broken.placement
+
+
+def test_what_is_crowded_may_be_too_near_where_it_is_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+
+    def crowded(grid: Grid, *, seed: int, keep_apart: bool = True) -> Routing:
+        asked.append(keep_apart)
+        return Routing((), "crowded") if keep_apart else careless(grid, seed=seed)
+
+    monkeypatch.setattr("edarl.runs.cells.route_by_ripup", crowded)
+    options = {"router": "ripup", "tries": 1, "wider": 0}
+    assert lay_out(BASIC["NOR2"], ASAP7, LayoutOptions(fix="greedy", **options)).is_clean
+    assert asked == [True, False]
+    with pytest.raises(NetlistError, match="NOR2 could not be routed"):
+        lay_out(BASIC["NOR2"], ASAP7, LayoutOptions(**options))
+    assert asked == [True, False, True]
+
+
+def test_a_trained_policy_mends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("sb3_contrib", reason="needs edarl[agents]")
+    from edarl.agents.cells import FixPpoConfig, train_fix_policy
+    from edarl.layout.fixing import fix_tasks
+
+    config = FixPpoConfig(rollout_steps=32, batch_size=16, hidden=(16,))
+    policy = train_fix_policy(fix_tasks([BASIC["INV"]], ASAP7), checks=40, config=config)
+    policy.save(tmp_path / "policy")
+    monkeypatch.setattr("edarl.runs.cells.route_by_ripup", careless)
+    options = LayoutOptions(
+        router="ripup", fix="rl", fix_policy=tmp_path / "policy", tries=1, wider=0
+    )
+    assert lay_out(BASIC["INV"], ASAP7, options).is_clean
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"router": "magic"}, "`router` should be one of exact, ripup, actual value: 'magic'"),
+        ({"fix": "magic"}, "`fix` should be one of none, greedy, rl, actual value: 'magic'"),
+        ({"fix": "rl"}, "give its folder as `fix_policy`"),
+    ],
+)
+def test_what_is_no_way_is_refused(wrong: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LayoutOptions(**wrong)
