@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edarl.cli.cell_sets import bench, train
-from edarl.cli.cell_source import Fix, FixPolicy, Router, Source, TechnologyName, cells_of
+from edarl.cli.cell_source import (
+    Fix,
+    FixPolicy,
+    LibraryLef,
+    Router,
+    Source,
+    TechnologyName,
+    cells_of,
+    library_widths,
+)
 from edarl.cli.common import Json, Seed, console, write_file
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
@@ -106,6 +115,7 @@ def layout(
     router: Router = "exact",
     fix: Fix = "none",
     fix_policy: FixPolicy = None,
+    library_lef: LibraryLef = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -140,10 +150,11 @@ def layout(
             f"{source} should have the cell {name}, actual cells: {', '.join(sorted(cells)[:12])}"
         )
     cell = cells[name]
+    library_cpp = library_widths(library_lef, [name], technology).get(name)
     with console(stderr=True).status("placing") as status:
         found = lay_out(cell, technology, options, on_progress=status.update)
     folder = output or Path(name)
-    document = layout_document(found)
+    document = layout_document(found, library_cpp)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -159,12 +170,17 @@ def layout(
     if as_json:
         print_json({**document, "folder": str(folder)})
     else:
-        _show(found, folder)
+        _show(found, library_cpp, folder)
     raise typer.Exit(ExitCode.DONE if found.is_clean else ExitCode.NO)
 
 
-def layout_document(found: CellLayout) -> dict[str, Any]:
-    """Give what is known of a layout as a JSON document."""
+def layout_document(found: CellLayout, library_width_cpp: int | None) -> dict[str, Any]:
+    """Give what is known of a layout as a JSON document.
+
+    Args:
+        found: The layout.
+        library_width_cpp: Width of the library's own cell in columns; None where none is known.
+    """
     placement = found.placement
     return {
         "cell": placement.cell.name,
@@ -172,6 +188,7 @@ def layout_document(found: CellLayout) -> dict[str, Any]:
         "width_cpp": placement.width_cpp,
         "bound_cpp": found.bound_cpp,
         "proved": placement.width_cpp == found.bound_cpp,
+        "library_width_cpp": library_width_cpp,
         "layers": sorted({shape.layer for shape in found.shapes}),
         "wire_length_nm": found.wire_length_nm,
         "drc_violations": [
@@ -184,12 +201,13 @@ def layout_document(found: CellLayout) -> dict[str, Any]:
     }
 
 
-def _show(found: CellLayout, folder: Path) -> None:
+def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
     shown = console()
     placement = found.placement
     proof = ", proved to be the least" if placement.width_cpp == found.bound_cpp else ""
+    beside = "" if library_cpp is None else f", the library's is {library_cpp}"
     shown.print(
-        f"[bold]{placement.cell.name}[/]: {placement.width_cpp} CPP wide{proof}; "
+        f"[bold]{placement.cell.name}[/]: {placement.width_cpp} CPP wide{proof}{beside}; "
         f"{found.wire_length_nm:.0f} nm of wire, {found.tries} placements routed"
     )
     shown.print(placement.picture(), markup=False, soft_wrap=True)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edarl.cli.cell_source import Fix, FixPolicy, Router, Source, TechnologyName, cells_of
+from edarl.cli.cell_source import (
+    Fix,
+    FixPolicy,
+    LibraryLef,
+    Router,
+    Source,
+    TechnologyName,
+    cells_of,
+    library_widths,
+)
 from edarl.cli.common import Json, Seed, console, write_file
 from edarl.cli.output import ExitCode, print_json
 from edarl.cli.tables import Column, print_table
@@ -50,6 +60,7 @@ def bench(
     router: Router = "exact",
     fix: Fix = "none",
     fix_policy: FixPolicy = None,
+    library_lef: LibraryLef = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -90,6 +101,7 @@ def bench(
         )
         for method in dict.fromkeys(_listed(methods))
     ]
+    library_cpp = library_widths(library_lef, chosen, technology)
     records: list[CellRecord] = []
     with _progress(hidden=as_json) as progress:
         task = progress.add_task("laying out", total=len(chosen) * len(ways), figures="")
@@ -104,11 +116,12 @@ def bench(
             progress.advance(task)
         tell("")
     if table is not None:
-        write_file(table, _csv(records))
+        write_file(table, _csv(records, library_cpp))
     if as_json:
-        print_json({"technology": technology.name, "records": [_document(r) for r in records]})
+        documents = [_document(record, library_cpp) for record in records]
+        print_json({"technology": technology.name, "records": documents})
     else:
-        _show(records)
+        _show(records, library_cpp)
     clean = all(record.is_clean for record in records)
     raise typer.Exit(ExitCode.DONE if clean else ExitCode.NO)
 
@@ -190,13 +203,14 @@ def _progress(*, hidden: bool) -> Progress:
     )
 
 
-def _document(record: CellRecord) -> dict[str, Any]:
+def _document(record: CellRecord, library_cpp: Mapping[str, int]) -> dict[str, Any]:
     return {
         "cell": record.cell,
         "method": record.method,
         "width_cpp": record.width_cpp,
         "bound_cpp": record.bound_cpp,
         "proved": record.width_cpp is not None and record.width_cpp == record.bound_cpp,
+        "library_width_cpp": library_cpp.get(record.cell),
         "wire_length_nm": record.wire_length_nm,
         "drc_violations": list(record.violations),
         "lvs": record.lvs,
@@ -207,11 +221,11 @@ def _document(record: CellRecord) -> dict[str, Any]:
     }
 
 
-def _csv(records: list[CellRecord]) -> str:
+def _csv(records: list[CellRecord], library_cpp: Mapping[str, int]) -> str:
     file = io.StringIO()
     rows = [
         {**row, "drc_violations": " ".join(row["drc_violations"])}
-        for row in map(_document, records)
+        for row in (_document(record, library_cpp) for record in records)
     ]
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -219,15 +233,17 @@ def _csv(records: list[CellRecord]) -> str:
     return file.getvalue()
 
 
-def _show(records: list[CellRecord]) -> None:
+def _show(records: list[CellRecord], library_cpp: Mapping[str, int]) -> None:
     shown = console()
+    beside, methods = bool(library_cpp), list(dict.fromkeys(record.method for record in records))
     print_table(
         shown,
         f"{len(records)} layouts",
         [
             Column("cell", is_number=False),
-            Column("method", is_number=False),
+            Column("method", is_number=False, gives_way=0 if len(methods) > 1 else 4),
             Column("width [CPP]"),
+            *([Column("library [CPP]")] if beside else []),
             Column("least", gives_way=2),
             Column("wire [nm]", gives_way=1),
             Column("design rules", is_number=False),
@@ -239,6 +255,7 @@ def _show(records: list[CellRecord]) -> None:
                 record.cell,
                 record.method,
                 "-" if record.width_cpp is None else str(record.width_cpp),
+                *([str(library_cpp.get(record.cell, "-"))] if beside else []),
                 "-" if record.bound_cpp is None else str(record.bound_cpp),
                 "-" if record.wire_length_nm is None else f"{record.wire_length_nm:.0f}",
                 _verdict(record),
@@ -248,7 +265,7 @@ def _show(records: list[CellRecord]) -> None:
             for record in records
         ],
     )
-    for method in dict.fromkeys(record.method for record in records):
+    for method in methods:
         these = [record for record in records if record.method == method]
         clean = [record for record in these if record.is_clean]
         proved = sum(record.width_cpp == record.bound_cpp for record in clean)
@@ -256,6 +273,20 @@ def _show(records: list[CellRecord]) -> None:
             f"  {method}: {len(clean)} of {len(these)} clean, {proved} of them at a width proved "
             f"to be the least; {sum(r.width_cpp or 0 for r in clean)} CPP in all clean ones"
         )
+        if beside:
+            shown.print(f"  {_against_library(clean, library_cpp)}", soft_wrap=True)
+
+
+def _against_library(clean: list[CellRecord], library_cpp: Mapping[str, int]) -> str:
+    """Say how the widths of clean layouts compare with the library's own cells."""
+    both = [(r.width_cpp or 0, library_cpp[r.cell]) for r in clean if r.cell in library_cpp]
+    narrower = sum(here < there for here, there in both)
+    equal = sum(here == there for here, there in both)
+    return (
+        f"of {len(both)} clean ones that the library has, {narrower} narrower than there, "
+        f"{equal} as wide, {len(both) - narrower - equal} wider; {sum(here for here, _ in both)} "
+        f"CPP against {sum(there for _, there in both)}"
+    )
 
 
 def _verdict(record: CellRecord) -> str:

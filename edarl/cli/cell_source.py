@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +13,18 @@ from edarl.errors import ConfigError
 
 if TYPE_CHECKING:
     from edarl.layout.netlist import CellNetlist
+    from edarl.layout.technology import Technology
 
-__all__ = ["Fix", "FixPolicy", "Router", "Source", "TechnologyName", "cells_of"]
+__all__ = [
+    "Fix",
+    "FixPolicy",
+    "LibraryLef",
+    "Router",
+    "Source",
+    "TechnologyName",
+    "cells_of",
+    "library_widths",
+]
 
 Source = Annotated[
     str,
@@ -31,6 +41,13 @@ Router = Annotated[
 ]
 Fix = Annotated[str, typer.Option(help="Mend design rules: none; greedy; rl: by a trained policy.")]
 FixPolicy = Annotated[Path | None, typer.Option(help="Folder of the policy of --fix rl.")]
+LibraryLef = Annotated[
+    Path | None,
+    typer.Option(help="LEF of the library that has the cells: its widths are shown beside."),
+]
+
+_LEF_STEP_NM = 0.1
+"""What LEF's micrometres are written to, so what a width may be off by."""
 
 
 def cells_of(source: str, patterns: Sequence[str] = ("*",)) -> dict[str, CellNetlist]:
@@ -47,5 +64,46 @@ def cells_of(source: str, patterns: Sequence[str] = ("*",)) -> dict[str, CellNet
     if not found:
         raise ConfigError(
             f"basic should have a cell {', '.join(patterns)}; it has {', '.join(basic_cells())}"
+        )
+    return found
+
+
+def library_widths(
+    lef: Path | None, names: Iterable[str], technology: Technology
+) -> dict[str, int]:
+    """Give how many columns wide a library's own cells are, by name; those it lacks are left out.
+
+    Args:
+        lef: The library's LEF file, or a folder of them; None gives no widths.
+        names: The cells that are looked for.
+        technology: Whose columns count.
+
+    Raises:
+        LibraryError: A file cannot be read, or a cell in it has no size.
+        ConfigError: None of the cells is there, or the width of one is not a number of columns.
+    """
+    from edarl.synthesis.characterize.lef import read_macros
+
+    if lef is None:
+        return {}
+    macros, wanted = read_macros([lef]), list(names)
+    found: dict[str, int] = {}
+    odd: list[str] = []
+    for name in wanted:
+        if (macro := macros.get(name)) is None:
+            continue
+        width_nm = 1e3 * macro.area_um2 / macro.height_um if macro.height_um else 0.0
+        found[name] = round(width_nm / technology.cpp_nm)
+        if found[name] < 1 or abs(width_nm - found[name] * technology.cpp_nm) > _LEF_STEP_NM:
+            odd.append(f"{name} {width_nm:g} nm")
+    if not found:
+        raise ConfigError(
+            f"{lef} should have a macro for one of {', '.join(wanted[:5])}, actual macros: "
+            f"{', '.join(sorted(macros)[:5]) or 'none'}"
+        )
+    if odd:
+        raise ConfigError(
+            f"cells in {lef} should be whole columns of {technology.cpp_nm:g} nm wide, actual: "
+            f"{', '.join(odd[:5])}; is it a library of {technology.name}?"
         )
     return found

@@ -1,5 +1,6 @@
 """``edarl cell``: cells are listed, laid out and written, or refused with a reason."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,9 +10,14 @@ pytest.importorskip("ortools", reason="needs the extra `layout`")
 pytest.importorskip("klayout.db", reason="needs the extra `layout`")
 pytest.importorskip("gdstk", reason="needs the extra `layout`")
 
+from edarl.cli.cell_source import library_widths
 from edarl.cli.output import ExitCode
 from edarl.layout.netlist import read_cells
+from edarl.layout.technology import load_technology
 from tests.cli.conftest import Run
+from tests.layout.conftest import asap7_library
+
+__all__ = ["asap7_library"]
 
 
 def test_the_cells_that_come_along_are_listed(edarl: Run) -> None:
@@ -49,6 +55,70 @@ def test_a_cell_is_laid_out_into_a_folder(edarl: Run, tmp_path: Path) -> None:
     assert document["folder"] == str(tmp_path / "again")
 
 
+LEF = """\
+VERSION 5.8 ;
+MACRO INV
+  SIZE 0.162 BY 0.27 ;
+END INV
+MACRO NAND2
+  SIZE 0.27 BY 0.27 ;
+END NAND2
+MACRO NOR2
+  SIZE 0.25 BY 0.27 ;
+END NOR2
+END LIBRARY
+"""
+
+
+def test_widths_of_the_library_are_shown_beside_and_are_unknown_without_it(
+    edarl: Run, tmp_path: Path
+) -> None:
+    lef, out = tmp_path / "library.lef", tmp_path / "out"
+    lef.write_text(LEF)
+    layout = ("cell", "layout", "basic", "NAND2", "--router", "ripup", "-o", out)
+    said = edarl(*layout, "--library-lef", lef)
+    assert "NAND2: 4 CPP wide, proved to be the least, the library's is 5" in said.out
+    assert json.loads((out / "report.json").read_text())["library_width_cpp"] == 5
+    assert edarl(*layout, "--json").json["library_width_cpp"] is None
+
+    bench = ("cell", "bench", "basic", "--cells", "INV,NAND2,AOI21", "--router", "ripup")
+    said = edarl(*bench, "--library-lef", lef, "--csv", tmp_path / "cells.csv")
+    assert "library [CPP]" in said.out
+    assert (
+        "of 2 clean ones that the library has, 1 narrower than there, 1 as wide, 0 wider; "
+        "7 CPP against 8"
+    ) in said.out
+    rows = csv.DictReader((tmp_path / "cells.csv").read_text().splitlines())
+    widths = {row["cell"]: (row["width_cpp"], row["library_width_cpp"]) for row in rows}
+    assert widths == {"AOI21": ("5", ""), "INV": ("3", "3"), "NAND2": ("4", "5")}
+    said = edarl(*bench, "--json")
+    assert [row["library_width_cpp"] for row in said.json["records"]] == [None] * 3
+
+
+def test_a_lef_file_of_another_library_is_refused(edarl: Run, tmp_path: Path) -> None:
+    lef, out = tmp_path / "library.lef", tmp_path / "out"
+    lef.write_text(LEF)
+    for cell, file, message in (
+        ("AOI21", lef, "should have a macro for one of AOI21, actual macros: INV, NAND2, NOR2"),
+        ("NOR2", lef, "should be whole columns of 54 nm wide, actual: NOR2 250 nm; is it a"),
+        ("INV", tmp_path / "none.lef", "none.lef"),
+    ):
+        said = edarl("cell", "layout", "basic", cell, "--library-lef", file, "-o", out)
+        assert said.code == ExitCode.CANNOT
+        assert message in said.err
+    assert not out.exists()
+
+
+def test_the_widths_of_asap7s_own_cells_are_those_that_are_known(asap7_library: Path) -> None:
+    lef = asap7_library / "asap7sc7p5t_28_R_1x_220121a.lef"
+    with (asap7_library / "library_widths.csv").open() as file:
+        known = {
+            f"{row['cell']}_ASAP7_75t_R": int(row["lib_width_cpp"]) for row in csv.DictReader(file)
+        }
+    assert len(known) == 212
+    assert library_widths(lef, known, load_technology("asap7")) == known
+
+
 def test_what_cannot_be_laid_out_is_named(edarl: Run, tmp_path: Path) -> None:
     for arguments, message in (
         (("basic", "NAND9"), "should have the cell NAND9, actual cells: AOI21"),
@@ -73,7 +143,7 @@ def test_many_cells_are_laid_out_in_several_ways(edarl: Run, tmp_path: Path) -> 
     assert said.code == ExitCode.DONE
     assert "exact: 2 of 2 clean, 2 of them at a width proved to be the least" in said.out
     head, *rows = (tmp_path / "cells.csv").read_text().splitlines()
-    assert head.startswith("cell,method,width_cpp,bound_cpp,proved,wire_length_nm")
+    assert head.startswith("cell,method,width_cpp,bound_cpp,proved,library_width_cpp,wire")
     assert [row.split(",")[:3] for row in rows] == [
         ["INV", "exact", "3"], ["INV", "random", "3"],
         ["NAND2", "exact", "4"], ["NAND2", "random", "4"],
