@@ -45,7 +45,7 @@ def test_a_written_cell_reads_back_the_same():
 def test_the_cells_that_come_along_read_back_the_same():
     path = ROOT / "edarl" / "layout" / "cells" / "basic.cdl"
     cells = read_cells(path)
-    assert {"INV", "NAND2", "AOI21", "XOR2", "FA", "DLATCH"} <= cells.keys()
+    assert {"INV", "NAND2", "AOI21", "XOR2", "FA", "DLATCH", "DFF"} <= cells.keys()
     for name, cell in cells.items():
         assert parse_cells(cell.spice())[name] == cell
 

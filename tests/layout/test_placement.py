@@ -149,7 +149,8 @@ def test_exact_placement_is_what_brute_force_finds(cell):
     assert result.placement.width_cpp == brute_force(cell)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+# The flip-flop's proof takes minutes.
+@pytest.mark.parametrize("name", sorted(CELLS.keys() - {"DFF"}))
 def test_annealing_never_beats_exact_and_random_never_either(name):
     pytest.importorskip("ortools", reason="needs the extra `layout`")
     cell = CELLS[name]
