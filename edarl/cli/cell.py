@@ -105,7 +105,10 @@ def layout(
     ] = 3000,
     limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
-    wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 1,
+    wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 3,
+    route_limit: Annotated[
+        float, typer.Option(help="Most seconds to route one width in one number of metals.")
+    ] = 60.0,
     metals: Annotated[
         int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
     ] = 2,
@@ -137,6 +140,7 @@ def layout(
         limit_s=limit,
         tries=tries,
         wider=wider,
+        route_s=route_limit,
         metals=metals,
         policy=policy,
         router=router,
@@ -187,6 +191,7 @@ def layout_document(found: CellLayout, library_width_cpp: int | None) -> dict[st
         "technology": placement.technology.name,
         "width_cpp": placement.width_cpp,
         "bound_cpp": found.bound_cpp,
+        "routable_bound_cpp": found.routable_bound_cpp,
         "proved": placement.width_cpp == found.bound_cpp,
         "library_width_cpp": library_width_cpp,
         "layers": sorted({shape.layer for shape in found.shapes}),
@@ -204,7 +209,11 @@ def layout_document(found: CellLayout, library_width_cpp: int | None) -> dict[st
 def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
     shown = console()
     placement = found.placement
-    proof = ", proved to be the least" if placement.width_cpp == found.bound_cpp else ""
+    proof = ""
+    if placement.width_cpp == found.bound_cpp:
+        proof = ", proved to be the least"
+    elif placement.width_cpp == found.routable_bound_cpp:
+        proof = f", proved to be the least that can be routed ({found.bound_cpp} without wires)"
     beside = "" if library_cpp is None else f", the library's is {library_cpp}"
     shown.print(
         f"[bold]{placement.cell.name}[/]: {placement.width_cpp} CPP wide{proof}{beside}; "

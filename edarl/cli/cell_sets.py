@@ -50,7 +50,10 @@ def bench(
     ] = 3000,
     limit: Annotated[float, typer.Option(help="Most seconds per cell and method.")] = 120.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
-    wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 1,
+    wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 3,
+    route_limit: Annotated[
+        float, typer.Option(help="Most seconds to route one width in one number of metals.")
+    ] = 60.0,
     metals: Annotated[
         int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
     ] = 2,
@@ -93,6 +96,7 @@ def bench(
             total_s=limit,
             tries=tries,
             wider=wider,
+            route_s=route_limit,
             metals=metals,
             policy=policy,
             router=router,
@@ -209,6 +213,7 @@ def _document(record: CellRecord, library_cpp: Mapping[str, int]) -> dict[str, A
         "method": record.method,
         "width_cpp": record.width_cpp,
         "bound_cpp": record.bound_cpp,
+        "routable_bound_cpp": record.routable_bound_cpp,
         "proved": record.width_cpp is not None and record.width_cpp == record.bound_cpp,
         "library_width_cpp": library_cpp.get(record.cell),
         "wire_length_nm": record.wire_length_nm,
@@ -245,6 +250,7 @@ def _show(records: list[CellRecord], library_cpp: Mapping[str, int]) -> None:
             Column("width [CPP]"),
             *([Column("library [CPP]")] if beside else []),
             Column("least", gives_way=2),
+            Column("least routed", gives_way=2),
             Column("wire [nm]", gives_way=1),
             Column("design rules", is_number=False),
             Column("transistors", is_number=False),
@@ -257,6 +263,7 @@ def _show(records: list[CellRecord], library_cpp: Mapping[str, int]) -> None:
                 "-" if record.width_cpp is None else str(record.width_cpp),
                 *([str(library_cpp.get(record.cell, "-"))] if beside else []),
                 "-" if record.bound_cpp is None else str(record.bound_cpp),
+                "-" if record.routable_bound_cpp is None else str(record.routable_bound_cpp),
                 "-" if record.wire_length_nm is None else f"{record.wire_length_nm:.0f}",
                 _verdict(record),
                 record.lvs[:24] or "-",

@@ -17,9 +17,21 @@ from typing import Any
 from edarl.errors import ConfigError
 from edarl.layout.netlist import CellNetlist, Kind
 from edarl.layout.placement import Column, Finger, FingerKind, Placement, finger_kinds
+from edarl.layout.solver import cp_model, new_solver
 from edarl.layout.technology import Technology
 
-__all__ = ["ExactResult", "columns_bound", "place_exactly", "short_placements"]
+__all__ = [
+    "ExactResult",
+    "RowVariables",
+    "Rows",
+    "columns_bound",
+    "columns_of",
+    "place_exactly",
+    "short_placements",
+]
+
+Rows = Mapping[Kind, Sequence[int]]
+"""Labels by row, column after column."""
 
 _EMPTY = 0
 
@@ -81,9 +93,9 @@ def place_exactly(
         columns += 1
     elapsed_s = time.monotonic() - started
     bound_cpp = technology.width_cpp(columns)
-    if rows == "unknown":
+    if isinstance(rows, str):
         return ExactResult(None, bound_cpp, elapsed_s)
-    placement = Placement(cell, technology, _columns(rows, kinds))
+    placement = Placement(cell, technology, columns_of(rows, kinds))
     placement.check()
     return ExactResult(placement, bound_cpp, elapsed_s)
 
@@ -126,6 +138,90 @@ def _pieces(row: Sequence[FingerKind]) -> int:
     return sum(max(1, odd[head] // 2) for head in {root(net) for net in degree})
 
 
+class RowVariables:
+    """Which finger stands in which column of which row, as variables and rules of a model.
+
+    Args:
+        model: A CP-SAT model.
+        kinds: The cell's fingers.
+        columns: Gate columns, empty ones included.
+        technology: The rules.
+
+    Attributes:
+        chosen: By row and column, whether each label stands there: 0 for nothing, 2 i + 1 for a
+            finger of kind i with its net ``one`` at the left, 2 i + 2 with ``other`` there.
+    """
+
+    def __init__(
+        self, model: Any, kinds: Sequence[FingerKind], columns: int, technology: Technology
+    ) -> None:
+        self._model = model
+        self._kinds = kinds
+        self.chosen: dict[Kind, list[dict[int, Any]]] = {}
+        gates = sorted({item.gate for item in kinds})
+        column_gate = [model.new_int_var(0, len(gates) - 1, "") for _ in range(columns)]
+        for kind in ("p", "n"):
+            labels = sorted({_EMPTY, *_labels(kinds, kind)})
+            row = [{label: model.new_bool_var("") for label in labels} for _ in range(columns)]
+            self.chosen[kind] = row
+            for place in row:
+                model.add_exactly_one(place.values())
+            for index, item in enumerate(kinds):
+                if item.kind == kind:
+                    ways = [place[label] for place in row for label in _ways(index, item)]
+                    model.add(sum(ways) == item.count)
+            word = []
+            for place in row:
+                letter = model.new_int_var(0, max(labels), "")
+                model.add(letter == sum(label * taken for label, taken in place.items()))
+                word.append(letter)
+            start, ends, moves = _automaton(kinds, kind, technology)
+            model.add_automaton(word, start, ends, moves)
+            if not technology.gate_cut:
+                for gate, place in zip(column_gate, row, strict=True):
+                    for label, taken in place.items():
+                        if label != _EMPTY:
+                            name = kinds[(label - 1) // 2].gate
+                            model.add(gate == gates.index(name)).only_enforce_if(taken)
+
+    def ends(self, label: int) -> tuple[str, str]:
+        """Give the nets left and right of a finger with this label."""
+        return _ends(self._kinds, label)
+
+    def forbid(self, rows: Rows) -> None:
+        """Ask for other rows than these, and than these seen from behind."""
+        for each in (rows, _mirrored(rows, self._kinds)):
+            taken = [
+                place[each[kind][at]]
+                for kind, row in self.chosen.items()
+                for at, place in enumerate(row)
+            ]
+            self._model.add_bool_or([variable.negated() for variable in taken])
+
+    def rows(self, solver: Any) -> Rows:
+        """Read the rows from a solution."""
+        return {
+            kind: [
+                next(label for label, taken in place.items() if solver.value(taken))
+                for place in row
+            ]
+            for kind, row in self.chosen.items()
+        }
+
+
+def _mirrored(rows: Rows, kinds: Sequence[FingerKind]) -> Rows:
+    """Give rows seen from behind."""
+
+    def turned(label: int) -> int:
+        if label == _EMPTY:
+            return label
+        index = (label - 1) // 2
+        first, *others = _ways(index, kinds[index])
+        return next((other for other in (first, *others) if other != label), label)
+
+    return {kind: [turned(label) for label in reversed(row)] for kind, row in rows.items()}
+
+
 def _solve(
     kinds: Sequence[FingerKind],
     columns: int,
@@ -135,66 +231,23 @@ def _solve(
     threads: int,
     *,
     supplies: frozenset[str] | None = None,
-    avoid: Sequence[Mapping[Kind, Sequence[int]]] = (),
-) -> Any:  # a row of labels by kind, "impossible", or "unknown"
-    try:
-        from ortools.sat.python import cp_model
-    except ImportError as error:
-        raise ConfigError(
-            "exact placement needs the package ortools, which is not installed; install it with: "
-            "pip install 'edarl[layout]'"
-        ) from error
-    model = cp_model.CpModel()
-    gates = sorted({item.gate for item in kinds})
-    column_gate = [
-        model.new_int_var(0, len(gates) - 1, f"gate{column}") for column in range(columns)
-    ]
-    chosen: dict[Kind, list[dict[int, Any]]] = {}
-    for kind in ("p", "n"):
-        labels = {_EMPTY, *_labels(kinds, kind)}
-        row = [
-            {label: model.new_bool_var(f"{kind}{column}_{label}") for label in sorted(labels)}
-            for column in range(columns)
-        ]
-        chosen[kind] = row
-        for place in row:
-            model.add_exactly_one(place.values())
-        for index, item in enumerate(kinds):
-            if item.kind == kind:
-                ways = [place[label] for place in row for label in _ways(index, item)]
-                model.add(sum(ways) == item.count)
-        word = []
-        for column, place in enumerate(row):
-            letter = model.new_int_var(0, max(labels), f"{kind}{column}")
-            model.add(letter == sum(label * taken for label, taken in place.items()))
-            word.append(letter)
-        start, ends, moves = _automaton(kinds, kind, technology)
-        model.add_automaton(word, start, ends, moves)
-        if not technology.gate_cut:
-            for gate, place in zip(column_gate, row, strict=True):
-                for label, taken in place.items():
-                    if label != _EMPTY:
-                        name = kinds[(label - 1) // 2].gate
-                        model.add(gate == gates.index(name)).only_enforce_if(taken)
+    avoid: Sequence[Rows] = (),
+) -> Rows | str:
+    """Give rows, ``impossible``, or ``unknown``; with supplies, rows with short nets."""
+    cp = cp_model("exact placement")
+    model = cp.CpModel()
+    variables = RowVariables(model, kinds, columns, technology)
     if supplies is not None:
-        _shorten(model, kinds, chosen, columns, supplies)
+        _shorten(model, kinds, variables.chosen, columns, supplies)
     for rows in avoid:
-        _forbid(model, chosen, rows)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = limit_s
-    solver.parameters.random_seed = seed
-    solver.parameters.num_workers = threads
+        variables.forbid(rows)
+    solver = new_solver(cp, limit_s, seed, threads)
     status = solver.solve(model)
-    if status == cp_model.INFEASIBLE:
+    if status == cp.INFEASIBLE:
         return "impossible"
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if status not in (cp.OPTIMAL, cp.FEASIBLE):
         return "unknown"
-    return {
-        kind: [
-            next(label for label, taken in place.items() if solver.value(taken)) for place in row
-        ]
-        for kind, row in chosen.items()
-    }
+    return variables.rows(solver)
 
 
 def _shorten(
@@ -221,16 +274,6 @@ def _shorten(
     model.minimize(sum(spans))
 
 
-def _forbid(
-    model: Any,
-    chosen: Mapping[Kind, Sequence[Mapping[int, Any]]],
-    rows: Mapping[Kind, Sequence[int]],
-) -> None:
-    """Ask for other rows than these."""
-    taken = [place[rows[kind][at]] for kind, row in chosen.items() for at, place in enumerate(row)]
-    model.add_bool_or([each.negated() for each in taken])
-
-
 def short_placements(
     cell: CellNetlist,
     technology: Technology,
@@ -255,7 +298,7 @@ def short_placements(
     """
     kinds = finger_kinds(cell, technology)
     supplies = frozenset((cell.supply, cell.ground))
-    avoid: list[Mapping[Kind, Sequence[int]]] = []
+    avoid: list[Rows] = []
     while True:
         rows = _solve(
             kinds, columns, technology, limit_s, seed, threads, supplies=supplies, avoid=avoid
@@ -263,7 +306,7 @@ def short_placements(
         if isinstance(rows, str):
             return
         avoid.append(rows)
-        placement = Placement(cell, technology, _columns(rows, kinds))
+        placement = Placement(cell, technology, columns_of(rows, kinds))
         placement.check()
         yield placement
 
@@ -312,7 +355,7 @@ def _automaton(
     return free, [free, *state.values()], moves
 
 
-def _columns(rows: Mapping[Kind, Sequence[int]], kinds: Sequence[FingerKind]) -> tuple[Column, ...]:
+def columns_of(rows: Rows, kinds: Sequence[FingerKind]) -> tuple[Column, ...]:
     """Turn labels into fingers; fingers of a kind are taken in the order of their devices."""
     waiting = [list(reversed(item.devices)) for item in kinds]
 

@@ -30,6 +30,7 @@ class CellRecord:
         settings: The options, for telling whether a record is of this run.
         width_cpp: Width in columns; None where there is no layout.
         bound_cpp: No legal placement is narrower; None where nothing was proved.
+        routable_bound_cpp: No narrower one can be routed; None where nothing was proved.
         wire_length_nm: Length of its metal; None where there is no layout.
         violations: The design rules it breaks, by name, each as often as it is broken.
         lvs: ``match``, or how it differs from the netlist; empty where there is no layout.
@@ -43,6 +44,7 @@ class CellRecord:
     settings: str
     width_cpp: int | None
     bound_cpp: int | None
+    routable_bound_cpp: int | None
     wire_length_nm: float | None
     violations: tuple[str, ...]
     lvs: str
@@ -131,7 +133,7 @@ def _record(
 ) -> CellRecord:
     begun = time.monotonic()
     empty = CellRecord(
-        cell.name, options.method, settings, None, None, None, (), "", 0, 0.0, "not laid out"
+        cell.name, options.method, settings, None, None, None, None, (), "", 0, 0.0, "not laid out"
     )
     try:
         layout = lay_out(cell, technology, options)
@@ -143,6 +145,7 @@ def _record(
         settings=settings,
         width_cpp=layout.placement.width_cpp,
         bound_cpp=layout.bound_cpp,
+        routable_bound_cpp=layout.routable_bound_cpp,
         wire_length_nm=layout.wire_length_nm,
         violations=tuple(violation.rule for violation in layout.violations),
         lvs=layout.lvs,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from edarl.errors import ConfigError, NetlistError
 from edarl.layout.checks import Violation, check_gds
-from edarl.layout.exact import place_exactly, short_placements
+from edarl.layout.exact import Rows, place_exactly, short_placements
 from edarl.layout.fixing import Fixing, FixOutcome, FixTask
 from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
+from edarl.layout.joint import place_and_route
 from edarl.layout.maze import route_by_ripup
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.outcome import PlacementOutcome
@@ -49,9 +50,6 @@ FIXERS: Mapping[str, str] = {
 """How design rules can be mended in the first metal, with a line of help."""
 
 
-_UPPER_GAP = 0.25
-"""With two metals the shortest wires take long to prove; nearly as short ones will do."""
-
 _FIX_CHECKS = 300
 """Checks of design rules that mending one routing may take, its start included."""
 
@@ -67,7 +65,7 @@ class LayoutOptions:
         limit_s: Most seconds of the exact placement's proof.
         tries: Placements of one width that are routed before the cell gets wider, >= 1.
         wider: Columns that it may get wider, >= 0.
-        route_s: Most seconds per routing.
+        route_s: Most seconds per width and number of metals, > 0.
         total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
         metals: Layers that wires may use: 1, or 2 where the first does not do.
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
@@ -84,8 +82,8 @@ class LayoutOptions:
     evaluations: int = 3000
     limit_s: float = 60.0
     tries: int = 5
-    wider: int = 1
-    route_s: float = 30.0
+    wider: int = 3
+    route_s: float = 60.0
     total_s: float = 600.0
     metals: int = 2
     policy: Path | None = None
@@ -105,8 +103,11 @@ class LayoutOptions:
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
         if self.metals not in (1, 2):
             raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
-        if not self.total_s > 0:
-            raise ConfigError(f"`total_s` should be above 0, actual value: {self.total_s}")
+        for name in ("limit_s", "route_s", "total_s"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(
+                    f"`{name}` should be above 0, actual value: {getattr(self, name)}"
+                )
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ConfigError(
@@ -121,6 +122,8 @@ class CellLayout:
     Attributes:
         placement: Its fingers.
         bound_cpp: No legal placement is narrower, in columns; None where nothing was proved.
+        routable_bound_cpp: No narrower placement can be routed on the grid with the metals allowed,
+            in columns; None where nothing was proved.
         routes: Its nets' metal.
         shapes: Its rectangles.
         labels: Its texts.
@@ -132,6 +135,7 @@ class CellLayout:
 
     placement: Placement
     bound_cpp: int | None
+    routable_bound_cpp: int | None
     routes: tuple[Route, ...]
     shapes: tuple[Shape, ...]
     labels: tuple[Label, ...]
@@ -178,24 +182,14 @@ def lay_out(
     """
     options = options or LayoutOptions()
     technology.drawn()
-    tell = on_progress or (lambda _: None)
-    started = time.monotonic()
-    best: CellLayout | None = None
-    bound_cpp: int | None = None
-    if options.method == "exact":
-        tell("placing")
-        most_s = min(options.limit_s, options.total_s)
-        result = place_exactly(cell, technology, limit_s=most_s, seed=options.seed)
-        bound_cpp = result.bound_cpp
+    run = _Run(cell, technology, options, on_progress or (lambda _: None))
     fixer = _fixer(options)
+    best: CellLayout | None = None
     tried = 0
-    for placement, second_metal in _attempts(cell, technology, options, bound_cpp):
-        left_s = options.total_s - (time.monotonic() - started)
-        if left_s <= 0:
-            break
+    for attempt in run.attempts():
+        placement = attempt.placement
         tried += 1
-        tell(f"routing {placement.width_cpp} CPP, {1 + second_metal} metals, try {tried}")
-        routing = _routed(placement, options, second_metal=second_metal, left_s=left_s)
+        routing = _routed(attempt, options, run.left_s)
         if routing.status != "routed":
             continue
         routes = _mended(placement, routing.routes, fixer)
@@ -203,14 +197,15 @@ def lay_out(
         violations, lvs = _checked(cell, technology, shapes, labels)
         found = CellLayout(
             placement,
-            bound_cpp,
+            run.bound_cpp,
+            run.routable_bound_cpp,
             routes,
             tuple(shapes),
             tuple(labels),
             violations,
             lvs,
             tried,
-            time.monotonic() - started,
+            run.elapsed_s,
         )
         if best is None or _badness(found) < _badness(best):
             best = found
@@ -219,7 +214,7 @@ def lay_out(
     if best is None:
         raise NetlistError(
             f"{cell.name} could not be routed: {tried} placements were tried in "
-            f"{time.monotonic() - started:.0f} s; allow more with `tries` and `wider`, or more time"
+            f"{run.elapsed_s:.0f} s; allow more with `tries`, `wider` and `metals`, or more time"
         )
     return best
 
@@ -228,38 +223,126 @@ def _badness(layout: CellLayout) -> tuple[bool, int, int]:
     return layout.lvs != "match", len(layout.violations), layout.placement.width_cpp
 
 
-def _attempts(
-    cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
-) -> Iterator[tuple[Placement, bool]]:
-    """Give what to route, the narrowest first; of one width all in one metal, then all in two."""
-    for placements in _placements(cell, technology, options, bound_cpp):
-        known: list[Placement] = []
-        for placement in placements:
-            known.append(placement)
-            yield placement, False
-        if options.metals == 2 and options.router == "exact":
-            yield from ((placement, True) for placement in known)
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A placement to route.
+
+    Attributes:
+        placement: The placement.
+        second_metal: Whether wires may use the second metal.
+        wires: Wires that are known to do, by `edarl.layout.joint`; empty where none are.
+    """
+
+    placement: Placement
+    second_metal: bool
+    wires: Mapping[Hashable, bool]
 
 
-def _placements(
-    cell: CellNetlist, technology: Technology, options: LayoutOptions, bound_cpp: int | None
-) -> Iterator[Iterable[Placement]]:
-    """Give the placements to try in groups, the narrowest first."""
-    if bound_cpp is not None:
-        for more in range(options.wider + 1):
-            columns = bound_cpp - technology.boundary_columns + more
-            found = short_placements(cell, technology, columns, seed=options.seed)
-            yield itertools.islice(found, options.tries)
-        return
-    search = _search(options)
-    outcomes = [
-        search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
-        for number in range(options.tries)
-    ]
-    yield sorted(
-        (outcome.placement for outcome in outcomes),
-        key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
-    )
+@dataclass(slots=True)
+class _Run:
+    """What to lay out, and what is known of it so far.
+
+    Attributes:
+        cell: The netlist.
+        technology: The rules.
+        options: How.
+        tell: Told what is being done.
+        started: Time of the start, of `time.monotonic`.
+        bound_cpp: No legal placement is narrower; None where nothing was proved.
+        routable_bound_cpp: No narrower placement can be routed; None where nothing was proved.
+    """
+
+    cell: CellNetlist
+    technology: Technology
+    options: LayoutOptions
+    tell: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    bound_cpp: int | None = None
+    routable_bound_cpp: int | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return max(0.0, self.options.total_s - self.elapsed_s)
+
+    def attempts(self) -> Iterator[_Attempt]:
+        """Give what to route, the narrowest first; of one width all in one metal, then all in two.
+
+        Ends when the time is up.
+        """
+        options = self.options
+        metals = range(1, 1 + (options.metals if options.router == "exact" else 1))
+        if options.method == "exact":
+            self.tell("placing")
+            most_s = min(options.limit_s, options.total_s)
+            result = place_exactly(self.cell, self.technology, limit_s=most_s, seed=options.seed)
+            self.bound_cpp = result.bound_cpp
+            if options.router == "exact":
+                yield from self._routable(result.bound_cpp, metals)
+                return
+        for placements in self._placements():
+            known = list(placements)
+            for count in metals:
+                for placement in known:
+                    if not self.left_s:
+                        return
+                    self.tell(f"routing in {placement.width_cpp} CPP, metals: {count}")
+                    yield _Attempt(placement, count == 2, {})
+
+    def _routable(self, bound_cpp: int, metals: range) -> Iterator[_Attempt]:
+        """Give placements that can be wired, and keep account of the widths where none can."""
+        self.routable_bound_cpp = bound_cpp
+        for width_cpp in range(bound_cpp, bound_cpp + self.options.wider + 1):
+            impossible = True
+            for count in metals:
+                self.tell(f"placing and routing in {width_cpp} CPP, metals: {count}")
+                status = yield from self._routable_in(width_cpp, count)
+                impossible = impossible and status == "impossible"
+            if impossible and self.routable_bound_cpp == width_cpp:
+                self.routable_bound_cpp = width_cpp + 1
+
+    def _routable_in(self, width_cpp: int, metals: int) -> Generator[_Attempt, None, str]:
+        """Give placements of a width that can be wired; returns what the first search came to."""
+        avoid: list[Rows] = []
+        for _ in range(self.options.tries):
+            found = place_and_route(
+                self.cell,
+                self.technology,
+                width_cpp - self.technology.boundary_columns,
+                second_metal=metals == 2,
+                limit_s=max(0.01, min(self.options.route_s, self.left_s)),
+                seed=self.options.seed,
+                avoid=avoid,
+            )
+            if found.placement is None:
+                return "routed" if avoid else found.status
+            avoid.append(found.rows)
+            yield _Attempt(found.placement, metals == 2, found.wires)
+        return "routed"
+
+    def _placements(self) -> Iterator[Iterable[Placement]]:
+        """Give the placements to try in groups, the narrowest first."""
+        cell, technology, options = self.cell, self.technology, self.options
+        if self.bound_cpp is not None:
+            for more in range(options.wider + 1):
+                columns = self.bound_cpp - technology.boundary_columns + more
+                found = short_placements(cell, technology, columns, seed=options.seed)
+                yield itertools.islice(found, options.tries)
+            return
+        search = _search(options)
+        outcomes = [
+            search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
+            for number in range(options.tries)
+        ]
+        yield sorted(
+            (outcome.placement for outcome in outcomes),
+            key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),
+        )
 
 
 def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
@@ -276,18 +359,16 @@ def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
     return partial(place_by_policy, policy)
 
 
-def _routed(
-    placement: Placement, options: LayoutOptions, *, second_metal: bool, left_s: float
-) -> Routing:
+def _routed(attempt: _Attempt, options: LayoutOptions, left_s: float) -> Routing:
     """Route a placement in the way that was asked for."""
-    grid = grid_of(placement)
+    grid = grid_of(attempt.placement)
     if options.router == "exact":
         return route_exactly(
             grid,
-            second_metal=second_metal,
-            limit_s=min(options.route_s, left_s),
-            gap=_UPPER_GAP if second_metal else 0.0,
+            second_metal=attempt.second_metal,
+            limit_s=max(1.0, min(options.route_s, left_s)),
             seed=options.seed,
+            hint=attempt.wires,
         )
     try:
         routing = route_by_ripup(grid, seed=options.seed)

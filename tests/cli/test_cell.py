@@ -143,7 +143,8 @@ def test_many_cells_are_laid_out_in_several_ways(edarl: Run, tmp_path: Path) -> 
     assert said.code == ExitCode.DONE
     assert "exact: 2 of 2 clean, 2 of them at a width proved to be the least" in said.out
     head, *rows = (tmp_path / "cells.csv").read_text().splitlines()
-    assert head.startswith("cell,method,width_cpp,bound_cpp,proved,library_width_cpp,wire")
+    widths = "width_cpp,bound_cpp,routable_bound_cpp,proved,library_width_cpp"
+    assert head.startswith(f"cell,method,{widths},wire")
     assert [row.split(",")[:3] for row in rows] == [
         ["INV", "exact", "3"], ["INV", "random", "3"],
         ["NAND2", "exact", "4"], ["NAND2", "random", "4"],

@@ -10,8 +10,9 @@ from edarl.layout.exact import place_exactly, short_placements
 from edarl.layout.geometry import draw
 from edarl.layout.grid import Grid, Terminal, grid_of
 from edarl.layout.netlist import basic_cells
-from edarl.layout.router import _pruned, route_exactly
+from edarl.layout.router import route_exactly
 from edarl.layout.technology import load_technology
+from edarl.layout.wires import _pruned
 
 ASAP7 = load_technology("asap7")
 DRAWING = ASAP7.drawn()
@@ -72,7 +73,7 @@ def test_a_cell_in_two_metals_is_clean_and_matches():
     (placement,) = itertools.islice(short_placements(cell, ASAP7, columns), 1)
     grid = grid_of(placement)
     assert route_exactly(grid).status == "impossible"
-    routing = route_exactly(grid, second_metal=True, limit_s=120, gap=1.0)
+    routing = route_exactly(grid, second_metal=True, limit_s=120, polish=1)
     assert routing.status == "routed"
     assert any(route.upper for route in routing.routes)
     violations, lvs = _checked(cell, ASAP7, *draw(placement, routing.routes))

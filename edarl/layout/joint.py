@@ -1,0 +1,287 @@
+"""Placing and routing a cell at once: one question to CP-SAT per width and number of metals.
+
+Which placements of the least width can be wired at all is what a placer on its own cannot know.
+Here the rows' variables say which net is where, and the wires' variables have to join what is
+there. The answer is a placement with wires, or the proof that no placement of this width can be
+wired on the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from edarl.errors import ConfigError
+from edarl.layout.exact import Rows, RowVariables, columns_of
+from edarl.layout.grid import Node
+from edarl.layout.netlist import CellNetlist, Kind
+from edarl.layout.placement import FingerKind, Placement, finger_kinds
+from edarl.layout.solver import cp_model, new_solver
+from edarl.layout.technology import Technology
+from edarl.layout.wires import Wires
+
+__all__ = ["JointResult", "place_and_route"]
+
+
+@dataclass(frozen=True, slots=True)
+class JointResult:
+    """What was found for a width.
+
+    Attributes:
+        placement: A placement that can be wired, or None.
+        rows: Its labels, for not being given it again.
+        wires: Its wires, as a hint for `edarl.layout.router.route_exactly`.
+        status: ``routed``, ``impossible`` where it is proved that there is none, or ``unknown``.
+    """
+
+    placement: Placement | None
+    rows: Rows
+    wires: Mapping[Hashable, bool]
+    status: str
+
+
+def place_and_route(
+    cell: CellNetlist,
+    technology: Technology,
+    columns: int,
+    *,
+    second_metal: bool = False,
+    limit_s: float = 60.0,
+    seed: int = 0,
+    threads: int = 1,
+    avoid: Sequence[Rows] = (),
+) -> JointResult:
+    """Find a placement in so many gate columns that can be wired.
+
+    Args:
+        cell: The netlist.
+        technology: The rules.
+        columns: Gate columns, empty ones included, >= 1.
+        second_metal: Whether wires may use the second metal, one run per net.
+        limit_s: Most seconds.
+        seed: Of the solver.
+        threads: Of the solver; one repeats its answer exactly.
+        avoid: Rows that are not wanted, seen from behind neither.
+
+    Raises:
+        ConfigError: OR-tools is not installed, ``columns`` is out of range, a device does not fit
+            the technology, or cells are only placed in it.
+    """
+    if columns < 1:
+        raise ConfigError(f"`columns` should be at least 1, actual value: {columns}")
+    cp = cp_model("placing and routing at once")
+    model = cp.CpModel()
+    joint = _Joint(model, cell, technology, columns, second_metal=second_metal)
+    for rows in avoid:
+        joint.rows.forbid(rows)
+    solver = new_solver(cp, limit_s, seed, threads)
+    status = solver.solve(model)
+    if status not in (cp.OPTIMAL, cp.FEASIBLE):
+        return JointResult(None, {}, {}, "impossible" if status == cp.INFEASIBLE else "unknown")
+    found = joint.rows.rows(solver)
+    placement = Placement(cell, technology, columns_of(found, joint.kinds))
+    placement.check()
+    return JointResult(placement, found, joint.wires.values(solver), "routed")
+
+
+class _Joint:
+    """The model: rows, wires, and what the wires have to join, which the rows say.
+
+    The terminals are those of `edarl.layout.grid.grid_of`, or fewer ways to them: a diffusion may
+    be reached at its outer track only, where the fins of its fingers differ.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        cell: CellNetlist,
+        technology: Technology,
+        columns: int,
+        *,
+        second_metal: bool,
+    ) -> None:
+        drawing = technology.drawn()
+        self._model = model
+        self._columns = columns
+        self._first = technology.boundary_columns // 2
+        self.kinds = finger_kinds(cell, technology)
+        self.rows = RowVariables(model, self.kinds, columns, technology)
+        supplies = {cell.supply, cell.ground}
+        used = {net for item in self.kinds for net in (item.gate, item.one, item.other)}
+        self.nets = sorted(used - supplies)
+        self.wires = Wires(
+            model,
+            self.nets,
+            2 * technology.width_cpp(columns),
+            drawing.tracks_nm,
+            drawing.near_tracks,
+            second_metal=second_metal,
+        )
+        self._roots: dict[Node, list[Any]] = {}
+        gates = {item.gate for item in self.kinds}
+        there = {kind: self._diffusions(kind) for kind in self.rows.chosen}
+        wired = {
+            net: self._wired(
+                net, [d for of in there.values() for (_, n), d in of.items() if n == net]
+            )
+            for net in self.nets
+            if net not in gates and net not in cell.signal_pins
+        }
+        thin = _thin(cell, technology, self.kinds)
+        rows: dict[Kind, Sequence[int]] = {"p": drawing.p_tracks, "n": drawing.n_tracks}
+        for kind, tracks in rows.items():
+            self._serve_diffusions(kind, tracks, there[kind], wired, thin)
+        self._serve_gates(drawing.gate_track)
+        self._grow(wired)
+
+    # ---------------------------------------------------------------- diffusions
+
+    def _fingers(self, kind: Kind, place: int) -> list[tuple[int, int, Any]]:
+        """Give the labels on both sides of a diffusion, with the side that the diffusion is on."""
+        found = []
+        for column, side in ((place - self._first, 0), (place - self._first - 1, 1)):
+            if 0 <= column < self._columns:
+                labels = self.rows.chosen[kind][column].items()
+                found += [(label, side, taken) for label, taken in labels if label]
+        return found
+
+    def _places(self) -> range:
+        return range(self._first, self._first + self._columns + 1)
+
+    def _diffusions(self, kind: Kind) -> dict[tuple[int, str], Any]:
+        """Make variables that say which net each diffusion of a row is on."""
+        found = {}
+        for place in self._places():
+            by_net: dict[str, list[Any]] = {}
+            for label, side, taken in self._fingers(kind, place):
+                by_net.setdefault(self.rows.ends(label)[side], []).append(taken)
+            for net, ways in by_net.items():
+                if net in self.nets:
+                    found[place, net] = self._any(ways)
+        return found
+
+    def _wired(self, net: str, diffusions: Sequence[Any]) -> Any:
+        """Say whether a net inside the cell needs metal: it does not where it is one diffusion."""
+        wired = self._model.new_bool_var("")
+        self._model.add(sum(diffusions) <= 1 + len(diffusions) * wired)
+        self._model.add(sum(diffusions) >= 2 * wired)
+        for of in (self.wires.at, self.wires.above):
+            for (name, _), here in of.items():
+                if name == net:
+                    self._model.add_implication(here, wired)
+        return wired
+
+    def _serve_diffusions(
+        self,
+        kind: Kind,
+        tracks: Sequence[int],
+        there: Mapping[tuple[int, str], Any],
+        wired: Mapping[str, Any],
+        thin: frozenset[int],
+    ) -> None:
+        """Let metal of its net reach every diffusion of a row that needs it."""
+        model = self._model
+        for place in self._places():
+            ways = [self._root_at((2 * place, track)) for track in tracks]
+            model.add_at_most_one(ways)
+            high = [
+                taken
+                for label, _, taken in self._fingers(kind, place)
+                if (label - 1) // 2 not in thin
+            ]
+            for way in ways[1:]:
+                model.add_bool_or([way.negated(), *high])
+            for net in self.nets:
+                here = there.get((place, net))
+                if here is None:
+                    continue
+                asked = [here.negated()]
+                if net in wired:
+                    asked.append(wired[net].negated())
+                model.add_bool_or([*asked, *ways])
+                nodes = [self.wires.at[net, (2 * place, track)] for track in tracks]
+                model.add_bool_or([*asked, *nodes])
+                for way, node in zip(ways, nodes, strict=True):
+                    model.add_bool_or([here.negated(), way.negated(), node])
+
+    # ---------------------------------------------------------------- gates
+
+    def _serve_gates(self, track: int) -> None:
+        """Let metal of its net reach every run of neighbouring columns with one gate."""
+        model = self._model
+        gates = sorted({item.gate for item in self.kinds})
+        on: list[dict[str, Any]] = []
+        for column in range(self._columns):
+            by_gate: dict[str, list[Any]] = {gate: [] for gate in gates}
+            for row in self.rows.chosen.values():
+                for label, taken in row[column].items():
+                    if label:
+                        by_gate[self.kinds[(label - 1) // 2].gate].append(taken)
+            on.append({gate: self._any(ways) for gate, ways in by_gate.items()})
+        vias = [self._root_at((2 * (at + self._first) + 1, track)) for at in range(self._columns)]
+        joined = [
+            self._any([self._both(here[gate], beside[gate]) for gate in gates])
+            for here, beside in pairwise(on)
+        ]
+        reached: Any = None
+        for column, via in enumerate(vias):
+            used = self._any(list(on[column].values()))
+            model.add_implication(via, used)
+            node = (2 * (column + self._first) + 1, track)
+            for gate in gates:
+                if gate in self.nets:
+                    model.add_bool_or(
+                        [via.negated(), on[column][gate].negated(), self.wires.at[gate, node]]
+                    )
+            # A run is reached where a via stands in it, here or further left.
+            before, reached = reached, model.new_bool_var("")
+            further = [] if before is None else [self._both(joined[column - 1], before)]
+            model.add_bool_or([reached.negated(), via, *further])
+            last = joined[column : column + 1]
+            model.add_bool_or([used.negated(), reached, *last])
+
+    # ---------------------------------------------------------------- nets
+
+    def _root_at(self, node: Node) -> Any:
+        """Make a variable that says that a node serves a terminal, and may so be a root."""
+        way = self._model.new_bool_var("")
+        self._roots.setdefault(node, []).append(way)
+        return way
+
+    def _grow(self, wired: Mapping[str, Any]) -> None:
+        """Let every net that needs metal have one root, and hang on it."""
+        model = self._model
+        roots = {}
+        for node, ways in self._roots.items():
+            roots[node] = model.new_bool_var("")
+            model.add_bool_or([roots[node].negated(), *ways])
+        for net in self.nets:
+            own = [self._both(root, self.wires.at[net, node]) for node, root in roots.items()]
+            model.add(sum(own) == wired.get(net, 1))
+        self.wires.grow({node: [root] for node, root in roots.items()})
+
+    def _any(self, ways: Sequence[Any]) -> Any:
+        """Make a variable that says whether any of some holds."""
+        found = self._model.new_bool_var("")
+        for way in ways:
+            self._model.add_implication(way, found)
+        self._model.add_bool_or([found.negated(), *ways])
+        return found
+
+    def _both(self, one: Any, other: Any) -> Any:
+        """Make a variable that says whether two hold."""
+        found = self._model.new_bool_var("")
+        self._model.add_implication(found, one)
+        self._model.add_implication(found, other)
+        self._model.add_bool_or([found, one.negated(), other.negated()])
+        return found
+
+
+def _thin(cell: CellNetlist, technology: Technology, kinds: Sequence[FingerKind]) -> frozenset[int]:
+    """Give the kinds with a finger of a single fin, which is too low for the inner track."""
+    fins = {device.name: device.fins // technology.fingers(device) for device in cell.devices}
+    return frozenset(
+        index for index, item in enumerate(kinds) if any(fins[name] < 2 for name in item.devices)
+    )
