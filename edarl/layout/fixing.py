@@ -58,6 +58,8 @@ in a violation; whether the track above, and the one below, is one pitch away.""
 
 _PATIENCE = 20
 """Checks without a new best after which a walk's draws are twice as free."""
+_MOST_LOOKS = 100
+"""Looks at other violations in turn, without a check, that a walk takes for a dead end."""
 _METAL = frozenset({"M1", "V0"})
 
 
@@ -248,18 +250,18 @@ def walk(
     before = len(fixing.violations)
     best, known = (before, fixing.wiring), {fixing.wiring.routes}
     left: dict[int, Float32[np.ndarray, " a"]] = {}  # by violation, what was not refused
-    focus = since = 0
+    focus = since = looks = 0
     while fixing.violations and fixing.checks < checks:
         if focus not in left:
             legal = np.append(fixing.legal(focus), np.True_)
             left[focus] = np.where(legal, logits(fixing, focus), -np.inf).astype(np.float32)
-        freedom = 1 + since / _PATIENCE
+        freedom = 1 + since / _PATIENCE + looks // _MOST_LOOKS
         action = int(np.argmax(left[focus] / freedom + rng.gumbel(size=len(left[focus]))))
         if action == fixing.actions:
             tried = [np.isneginf(each[:-1]).all() for each in left.values()]
             if len(tried) == len(fixing.violations) and all(tried):
                 break
-            focus = (focus + 1) % len(fixing.violations)
+            focus, looks = (focus + 1) % len(fixing.violations), looks + 1
             continue
         wiring = fixing.changed(focus, action)
         assert wiring is not None  # it is legal
@@ -268,7 +270,7 @@ def walk(
             continue
         known.add(wiring.routes)
         violations = fixing.check(wiring)
-        since += 1
+        since, looks = since + 1, 0
         if len(violations) < best[0]:
             best, since = (len(violations), wiring), 0
         if len(violations) <= len(fixing.violations):

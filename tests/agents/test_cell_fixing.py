@@ -111,6 +111,13 @@ def test_a_walk_ends_when_nothing_is_left_to_try(inverters):
     assert walk(inverters[0], checks=100, seed=0, logits=nothing).checks == 1
 
 
+def test_a_walk_makes_changes_even_where_it_would_rather_look_elsewhere(inverters):
+    def elsewhere(fixing, focus):
+        return np.array([0.0] * fixing.actions + [60.0], np.float32)
+
+    assert walk(inverters[0], checks=5, seed=0, logits=elsewhere).checks > 1
+
+
 def test_unusable_settings_are_refused(inverters, policy):
     for call in (
         lambda: train_fix_policy(inverters, checks=0),
