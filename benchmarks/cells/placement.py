@@ -3,7 +3,8 @@
 The combinational cells of a library are divided by family (NAND2x1 and NAND2x2 are one), every
 second family is held out. A policy is trained on the others; then every way places every held-out
 cell with the same number of evaluations (an evaluation is one complete placement judged). The
-training's placements stand in a column of their own. The least widths are proved by CP-SAT.
+training's placements stand in a column of their own. Annealing is also given so many evaluations
+that it takes about as long as the policy. The least widths are proved by CP-SAT.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,9 @@ from edarl.search.cells import anneal_placement, random_placement
 BUDGETS = (1, 3, 10, 30, 100, 300)
 SEEDS = (0, 1, 2)
 METHODS = ("policy", "anneal", "random")
+LONG = "anneal for longer"
+LONG_EVALUATIONS = 7500
+"""Of annealing, in about the CPU time of the policy's most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,13 @@ class Row:
 
     Attributes:
         cell: Its name.
-        method: A name of `METHODS`.
+        method: A name of `METHODS`, or `LONG`.
         seed: The seed, of the policy's training too.
         least_cpp: The proved width.
         library_cpp: The library's.
-        widths_cpp: The width after each number of evaluations of `BUDGETS`.
-        seconds: CPU seconds of the longest.
+        evaluations: Numbers of evaluations.
+        widths_cpp: The width after each.
+        seconds: CPU seconds; annealing begins anew for each number.
     """
 
     cell: str
@@ -53,6 +58,7 @@ class Row:
     seed: int
     least_cpp: int
     library_cpp: int
+    evaluations: tuple[int, ...]
     widths_cpp: tuple[int, ...]
     seconds: float
 
@@ -67,6 +73,7 @@ def main() -> None:
     parser.add_argument(
         "--placements", type=int, default=6000, help="placements of each policy's training"
     )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="draw the picture there")
     options = parser.parse_args()
     technology = load_technology("asap7")
     widths = library_widths()
@@ -76,24 +83,30 @@ def main() -> None:
     held = held[::6] if options.quick else held
     folder = options.resume
     rows: list[Row] = []
+    trainings: dict[int, float] = {}
+    proofs: dict[str, float] = {}
     for seed in seeds:
-        policy = policy_of(trained, technology, placements, seed, folder)
+        policy, trainings[seed] = policy_of(trained, technology, placements, seed, folder)
         for cell in held:
-            least = least_width(cell, technology, folder)
+            least, proofs[cell.name] = least_width(cell, technology, folder)
             library = widths[cell.name.removesuffix(SUFFIX)]
-            for method in METHODS:
-                name = f"{cell.name}_{method}_{placements}_{budgets[-1]}_{seed}"
-                row = partial(run, cell, technology, method, policy, least, library, seed, budgets)
+            for method in (*METHODS, LONG):
+                asked = (LONG_EVALUATIONS,) if method == LONG else budgets
+                name = f"{cell.name}_{method}_{placements}_{asked[-1]}_{seed}"
+                row = partial(run, cell, technology, method, policy, least, library, seed, asked)
                 rows.append(kept(folder, name, row))
-    report(rows, budgets, placements, len(trained), len(held))
+    report(rows, budgets, placements, trainings, proofs)
     if options.csv is not None:
-        write_rows(options.csv, rows, budgets)
+        write_rows(options.csv, rows)
+    if options.figures is not None:
+        draw(rows, options.figures / "cells_learning.svg")
     write_json(
         options.json,
         {
             "trained_on": [cell.name for cell in trained],
             "placements_of_training": placements,
-            "budgets": list(budgets),
+            "cpu_s_of_training": trainings,
+            "cpu_s_of_proofs": sum(proofs.values()),
             "rows": [asdict(row) for row in rows],
         },
     )
@@ -104,6 +117,7 @@ def ways(policy: CellPolicy) -> dict[str, Callable[..., PlacementOutcome]]:
     return {
         "policy": partial(place_by_policy, policy),
         "anneal": anneal_placement,
+        LONG: anneal_placement,
         "random": random_placement,
     }
 
@@ -121,14 +135,14 @@ def run(
     """Place a cell with every budget; annealing cools over each budget anew."""
     place = partial(ways(policy)[method], cell, technology, seed=seed)
     begun = time.process_time()
-    if method == "anneal":
+    if method in ("anneal", LONG):
         best = [place(evaluations=budget).placement.width_cpp for budget in budgets]
     else:
         seen: list[int] = []
         place(evaluations=budgets[-1], on_evaluation=lambda found: seen.append(found.width_cpp))
         best = [min(seen[:budget]) for budget in budgets]
     seconds = time.process_time() - begun
-    return Row(cell.name, method, seed, least, library, tuple(best), seconds)
+    return Row(cell.name, method, seed, least, library, budgets, tuple(best), seconds)
 
 
 def policy_of(
@@ -137,35 +151,43 @@ def policy_of(
     placements: int,
     seed: int,
     folder: Path | None,
-) -> CellPolicy:
-    """Train a policy, or take the one that was kept."""
+) -> tuple[CellPolicy, float]:
+    """Train a policy, or take the one that was kept; give the CPU seconds of its training."""
     path = None if folder is None else folder / f"policy_{placements}_{seed}"
     if path is not None and path.exists():
-        return load_cell_policy(path)
-    begun = time.monotonic()
+        return load_cell_policy(path), json.loads((path / "cpu_s.json").read_text())
+    begun = time.process_time()
 
     def tell(training: Any) -> None:
         if training.placements % 500 == 0:
             print(
                 f"seed {seed}: {training.placements} placements, {training.steps} columns, "
-                f"{time.monotonic() - begun:.0f} s, mean reward {training.reward:.3f}",
+                f"{time.process_time() - begun:.0f} CPU s, mean reward {training.reward:.3f}",
                 file=sys.stderr,
             )
 
     policy = train_cell_policy(
         cells, technology, placements=placements, seed=seed, on_progress=tell
     )
+    spent = round(time.process_time() - begun, 1)
     if path is not None:
         policy.save(path)
-    return policy
+        (path / "cpu_s.json").write_text(json.dumps(spent))
+    return policy, spent
 
 
-def least_width(cell: CellNetlist, technology: Technology, folder: Path | None) -> int:
-    """Prove a cell's least width."""
-    found = kept(
-        folder, f"least_{cell.name}", lambda: place_exactly(cell, technology, limit_s=60).bound_cpp
-    )
-    return int(found)
+def least_width(
+    cell: CellNetlist, technology: Technology, folder: Path | None
+) -> tuple[int, float]:
+    """Prove a cell's least width; give the CPU seconds of it too."""
+
+    def proved() -> list[float]:
+        begun = time.process_time()
+        bound = place_exactly(cell, technology, limit_s=60).bound_cpp
+        return [bound, round(time.process_time() - begun, 3)]
+
+    least, seconds = kept(folder, f"proof_{cell.name}", proved)
+    return int(least), seconds
 
 
 def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:  # rows and numbers
@@ -174,7 +196,8 @@ def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:  # row
     if path is not None and path.exists():
         data = json.loads(path.read_text())
         if isinstance(data, dict):
-            return Row(**{**data, "widths_cpp": tuple(data["widths_cpp"])})
+            lists = {key: tuple(value) for key, value in data.items() if isinstance(value, list)}
+            return Row(**{**data, **lists})
         return data
     made = make()
     if path is not None:
@@ -184,60 +207,100 @@ def kept(folder: Path | None, name: str, make: Callable[[], Any]) -> Any:  # row
 
 
 def report(
-    rows: list[Row], budgets: tuple[int, ...], placements: int, trained: int, held: int
+    rows: list[Row],
+    budgets: tuple[int, ...],
+    placements: int,
+    trainings: dict[int, float],
+    proofs: dict[str, float],
 ) -> None:
     """Print the tables."""
-    seeds = sorted({row.seed for row in rows})
-    print(f"{held} held-out cells of other families than the {trained} trained on, {seeds=}")
-    head = ["method", "placements of training", "seed"]
-    table = []
+    head = ["method", "placements of training", "training CPU [s]", "seed", *map(str, budgets)]
+    widths, at_least, longer = [], [], []
     for method in METHODS:
-        for seed in seeds:
+        for seed, cost in trainings.items():
             these = [row for row in rows if (row.method, row.seed) == (method, seed)]
-            table.append(
-                [
-                    method,
-                    placements if method == "policy" else 0,
-                    seed,
-                    *(sum(row.widths_cpp[place] for row in these) for place in range(len(budgets))),
-                    sum(row.least_cpp for row in these),
-                    sum(row.library_cpp for row in these),
-                    sum(row.seconds for row in these),
-                ]
-            )
-    print("sum of widths [CPP] after so many evaluations per cell")
-    print_table([*head, *map(str, budgets), "least", "library", "CPU [s]"], table)
-    print("cells at their least width after so many evaluations")
-    print_table(
-        [*head, *map(str, budgets), "cells"],
-        [
-            [
-                method,
-                placements if method == "policy" else 0,
-                seed,
-                *(
-                    sum(row.widths_cpp[place] == row.least_cpp for row in these)
-                    for place in range(len(budgets))
-                ),
-                len(these),
-            ]
-            for method in METHODS
-            for seed in seeds
-            for these in [[row for row in rows if (row.method, row.seed) == (method, seed)]]
-        ],
+            learnt = [placements, cost] if method == "policy" else [0, 0]
+            spent = sum(row.seconds for row in these)
+            columns = list(zip(*(row.widths_cpp for row in these), strict=True))
+            least = [row.least_cpp for row in these]
+            widths.append([method, *learnt, seed, *map(sum, columns), spent])
+            at_least.append([method, *learnt, seed, *(agreeing(each, least) for each in columns)])
+    for seed in trainings:
+        these = [row for row in rows if (row.method, row.seed) == (LONG, seed)]
+        found, least = [row.widths_cpp[0] for row in these], [row.least_cpp for row in these]
+        spent = sum(row.seconds for row in these)
+        longer.append([LONG_EVALUATIONS, seed, sum(found), agreeing(found, least), spent])
+    one = [row for row in rows if (row.method, row.seed) == ("policy", min(trainings))]
+    print(
+        f"{len(proofs)} held-out cells, least width {sum(row.least_cpp for row in one)} CPP in all "
+        f"(proved in {sum(proofs.values()):.0f} CPU s), "
+        f"the library's {sum(row.library_cpp for row in one)}"
     )
+    print("sum of widths [CPP] after so many evaluations per cell")
+    print_table([*head, "CPU [s]"], widths)
+    print("cells at their least width after so many evaluations")
+    print_table(head, at_least)
+    print("annealing for about as long as the policy takes")
+    print_table(["evaluations", "seed", "sum of widths [CPP]", "at least", "CPU [s]"], longer)
+    print("wider than need be after most evaluations")
+    for row in rows:
+        if row.method == "policy" and row.widths_cpp[-1] > row.least_cpp:
+            print(f"seed {row.seed}: {row.cell} {row.widths_cpp[-1]} for {row.least_cpp} CPP")
 
 
-def write_rows(path: Path, rows: list[Row], budgets: tuple[int, ...]) -> None:
-    """Write every cell's row."""
+def agreeing(one: Sequence[int], other: Sequence[int]) -> int:
+    """Count the places where two lists agree."""
+    return sum(mine == yours for mine, yours in zip(one, other, strict=True))
+
+
+def write_rows(path: Path, rows: list[Row]) -> None:
+    """Write every width."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        widths = [f"width_cpp_after_{budget}" for budget in budgets]
-        writer.writerow(["cell", "method", "seed", "least_cpp", "library_cpp", *widths, "cpu_s"])
+        writer.writerow(
+            ["cell", "method", "seed", "evaluations", "width_cpp", "least_cpp", "library_cpp"]
+        )
         for row in rows:
-            known = [row.cell, row.method, row.seed, row.least_cpp, row.library_cpp]
-            writer.writerow([*known, *row.widths_cpp, f"{row.seconds:.2f}"])
+            for evaluations, width in zip(row.evaluations, row.widths_cpp, strict=True):
+                known = [row.cell, row.method, row.seed, evaluations, width]
+                writer.writerow([*known, row.least_cpp, row.library_cpp])
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """Draw the sum of widths over evaluations: the mean of the seeds, and from least to most."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for method, colour in zip(METHODS, ("#1b6ca8", "#c2571a", "#6b7280"), strict=True):
+        sums = {
+            seed: [sum(widths) for widths in zip(*mine, strict=True)]
+            for seed in sorted({row.seed for row in rows})
+            for mine in [[r.widths_cpp for r in rows if (r.method, r.seed) == (method, seed)]]
+        }
+        asked = next(row.evaluations for row in rows if row.method == method)
+        seeds = list(zip(*sums.values(), strict=True))
+        low, high = [min(each) for each in seeds], [max(each) for each in seeds]
+        axes.fill_between(asked, low, high, color=colour, alpha=0.15, linewidth=0)
+        means = [sum(each) / len(each) for each in seeds]
+        axes.plot(asked, means, color=colour, marker="o", markersize=3, label=method)
+    one = [row for row in rows if (row.method, row.seed) == (METHODS[0], rows[0].seed)]
+    for name, total, line in (
+        ("library", sum(row.library_cpp for row in one), "--"),
+        ("least, proved", sum(row.least_cpp for row in one), "-"),
+    ):
+        axes.axhline(total, color="black", linewidth=0.8, linestyle=line, label=name)
+    axes.set_xscale("log")
+    axes.set_xlabel("placements judged per cell")
+    axes.set_ylabel(f"sum of the widths of {len(one)} cells [CPP]")
+    axes.grid(visible=True, alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": "edarl", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

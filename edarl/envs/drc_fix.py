@@ -15,7 +15,7 @@ from edarl.layout.geometry import draw
 from edarl.layout.netlist import basic_cells
 from edarl.layout.technology import load_technology
 
-__all__ = ["DrcFixEnv"]
+__all__ = ["DrcFixEnv", "observation_of"]
 
 _STEP_COST = 0.02
 _CLEAN_REWARD = 1.0
@@ -112,6 +112,8 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
         self._fixing: Fixing | None = None
         self._clean: set[int] = set()
         self._focus = self._steps = 0
+        self._legal: Bool[np.ndarray, " a"] | None = None
+        """Which actions are legal now, once that was asked; it takes as long as a check."""
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -131,6 +133,7 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
         if unknown:
             raise ConfigError(f"options should be among task, actual: {', '.join(unknown)}")
         self._focus = self._steps = 0
+        self._legal = None
         if "task" in given:
             number = given["task"]
             if not isinstance(number, int) or not 0 <= number < len(self._tasks):
@@ -166,6 +169,7 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
                 f"an action should be 0 to {self._actions - 1}, actual value: {number}"
             )
         self._steps += 1
+        self._legal = None
         before = len(fixing.violations)
         illegal = False
         if number == self._actions - 1:
@@ -188,11 +192,12 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
 
     def action_masks(self) -> Bool[np.ndarray, " a"]:
         """Say which actions are legal; [A] True = legal."""
-        mask = np.zeros(self._actions, np.bool_)
-        if self._fixing is not None and self._fixing.violations:
-            mask[:-1] = self._fixing.legal(self._focus)
-            mask[-1] = True
-        return mask
+        if self._legal is None:
+            self._legal = np.zeros(self._actions, np.bool_)
+            if self._fixing is not None and self._fixing.violations:
+                self._legal[:-1] = self._fixing.legal(self._focus)
+                self._legal[-1] = True
+        return self._legal.copy()
 
     def render(self) -> str | None:
         """Give the picture of the cell, its violations marked, in mode ``svg``."""
@@ -208,12 +213,7 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
 
     def _observation(self) -> Observation:
         assert self._fixing is not None
-        seen = np.zeros(self.observation_space.shape or (), np.float32)
-        if self._fixing.violations:
-            seen[:-2] = self._fixing.seen(self._focus)
-        seen[-2] = min(1.0, len(self._fixing.violations) / 16)
-        seen[-1] = self._steps / self.max_steps
-        return seen
+        return observation_of(self._fixing, self._focus, self._steps / self.max_steps)
 
     def _info(self, *, illegal: bool) -> dict[str, Any]:
         assert self._fixing is not None
@@ -225,3 +225,19 @@ class DrcFixEnv(gym.Env[Observation, np.int64]):
             "wiring": self._fixing.wiring,
             "checks": self._fixing.checks,
         }
+
+
+def observation_of(fixing: Fixing, focus: int, spent: float) -> Observation:
+    """Give what a policy sees near a violation.
+
+    Args:
+        fixing: The wiring.
+        focus: Number of the violation.
+        spent: The share of an episode's steps taken, 0 to 1.
+    """
+    seen = np.zeros(COLUMNS * fixing.tracks * len(CHANNELS) + 2, np.float32)
+    if fixing.violations:
+        seen[:-2] = fixing.seen(focus)
+    seen[-2] = min(1.0, len(fixing.violations) / 16)
+    seen[-1] = spent
+    return seen

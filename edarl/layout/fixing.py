@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +20,23 @@ from edarl.layout.router import Edge, Route
 from edarl.layout.technology import Technology
 from edarl.layout.wiring import Wiring
 
-__all__ = ["CHANNELS", "COLUMNS", "FixOutcome", "FixTask", "Fixing", "change_count", "fix_tasks"]
+__all__ = [
+    "CHANNELS",
+    "COLUMNS",
+    "KINDS",
+    "FixOutcome",
+    "FixTask",
+    "Fixing",
+    "change_count",
+    "fix_tasks",
+    "walk",
+]
 
 _REACH = 3
 """Half columns that are seen on either side of a violation."""
 COLUMNS = 2 * _REACH + 1
 """Half columns that are seen and can be changed around a violation."""
-_KINDS = 7
+KINDS = 7
 """Of changes: wire to the right, wire upwards, via here; shift the upright run of wire to the left
 or right, and the level one down or up."""
 
@@ -46,6 +56,10 @@ CHANNELS: tuple[str, ...] = (
 nearest to the violation; wire to its right; wire upwards; a via; could hold a terminal's via; lies
 in a violation; whether the track above, and the one below, is one pitch away."""
 
+_PATIENCE = 20
+"""Checks without a new best after which a walk's draws are twice as free."""
+_MOST_LOOKS = 100
+"""Looks at other violations in turn, without a check, that a walk takes for a dead end."""
 _METAL = frozenset({"M1", "V0"})
 
 
@@ -205,7 +219,64 @@ class Fixing:
 
 def change_count(tracks: int) -> int:
     """Give how many changes there are near a violation, legal or not."""
-    return _KINDS * COLUMNS * tracks
+    return KINDS * COLUMNS * tracks
+
+
+def walk(
+    task: FixTask,
+    *,
+    checks: int,
+    seed: int,
+    logits: Callable[[Fixing, int], Float32[np.ndarray, " a"]],
+) -> FixOutcome:
+    """Draw changes, keep those that leave no more violations, and give the best wiring.
+
+    No wiring is checked twice, and the longer nothing has been better than the best, the freer the
+    draws: logits are divided by a temperature that begins at 1.
+
+    Args:
+        task: What to mend.
+        checks: Most checks of design rules, that of the start included, >= 1.
+        seed: The one seed of the draws.
+        logits: Given a wiring and the number of a violation, says how likely each change near it
+            is, legal or not, and last how likely it is to look at the next violation instead.
+
+    Raises:
+        ConfigError: A number or the task is not usable.
+    """
+    if checks < 1:
+        raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
+    fixing, rng = Fixing(task), np.random.default_rng(seed)
+    before = len(fixing.violations)
+    best, known = (before, fixing.wiring), {fixing.wiring.routes}
+    left: dict[int, Float32[np.ndarray, " a"]] = {}  # by violation, what was not refused
+    focus = since = looks = 0
+    while fixing.violations and fixing.checks < checks:
+        if focus not in left:
+            legal = np.append(fixing.legal(focus), np.True_)
+            left[focus] = np.where(legal, logits(fixing, focus), -np.inf).astype(np.float32)
+        freedom = 1 + since / _PATIENCE + looks // _MOST_LOOKS
+        action = int(np.argmax(left[focus] / freedom + rng.gumbel(size=len(left[focus]))))
+        if action == fixing.actions:
+            tried = [np.isneginf(each[:-1]).all() for each in left.values()]
+            if len(tried) == len(fixing.violations) and all(tried):
+                break
+            focus, looks = (focus + 1) % len(fixing.violations), looks + 1
+            continue
+        wiring = fixing.changed(focus, action)
+        assert wiring is not None  # it is legal
+        left[focus][action] = -np.inf
+        if wiring.routes in known:
+            continue
+        known.add(wiring.routes)
+        violations = fixing.check(wiring)
+        since, looks = since + 1, 0
+        if len(violations) < best[0]:
+            best, since = (len(violations), wiring), 0
+        if len(violations) <= len(fixing.violations):
+            fixing.make(wiring, violations)
+            left, focus = {}, focus % max(1, len(violations))
+    return FixOutcome(best[1].routes, before, best[0], fixing.checks)
 
 
 def fix_tasks(

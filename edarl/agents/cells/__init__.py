@@ -8,6 +8,7 @@ from edarl.agents.cells.fixing import (
     FixPolicy,
     fix_by_policy,
     load_fix_policy,
+    shipped_fix_policy,
     train_fix_policy,
 )
 from edarl.agents.cells.placing import place_by_policy
@@ -24,6 +25,7 @@ __all__ = [
     "load_fix_policy",
     "place_by_policy",
     "shipped_cell_policy",
+    "shipped_fix_policy",
     "train_cell_policy",
     "train_fix_policy",
 ]

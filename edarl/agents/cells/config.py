@@ -33,7 +33,7 @@ class CellPpoConfig(PpoSettings):
 class FixPpoConfig(PpoSettings):
     """Settings of MaskablePPO on `edarl/DrcFix-v0`."""
 
-    hidden: tuple[int, ...] = Field((128, 128), description="Units per layer.")
+    hidden: int = Field(32, ge=4, le=1024, description="Units per layer.")
     max_steps: int = Field(40, ge=1, description="Steps per episode.")
     gamma: float = Field(0.97, ge=0, le=1, description="Discount per step.")
-    learning_rate: float = Field(5e-4, gt=0, le=1, description="Of Adam.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Of Adam.")

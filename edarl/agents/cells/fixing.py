@@ -10,13 +10,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from jaxtyping import Float32
 from pydantic import ValidationError
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.callbacks import BaseCallback
 
 from edarl.agents.arithmetic import device_named
 from edarl.agents.cells.config import FixPpoConfig
-from edarl.agents.cells.ppo import train_ppo
+from edarl.agents.cells.ppo import FeaturePolicy, parts_of, train_ppo
+from edarl.agents.cells.wires import policy_arguments
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -26,11 +27,22 @@ from edarl.agents.checkpoint import (
 )
 from edarl.agents.saving import listed
 from edarl.agents.weights import load_arrays, module_arrays
-from edarl.envs.drc_fix import DrcFixEnv
+from edarl.envs.drc_fix import DrcFixEnv, observation_of
 from edarl.errors import CheckpointError, ConfigError
-from edarl.layout.fixing import FixOutcome, FixTask
+from edarl.layout.fixing import Fixing, FixOutcome, FixTask, walk
 
-__all__ = ["FixPolicy", "fix_by_policy", "load_fix_policy", "train_fix_policy"]
+__all__ = [
+    "FixPolicy",
+    "fix_by_policy",
+    "load_fix_policy",
+    "shipped_fix_policy",
+    "train_fix_policy",
+]
+
+_SHIPPED = Path(__file__).with_name("shipped") / "asap7_fix"
+
+_NAME = "wires"
+"""Of the features' layers on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ class FixPolicy:
 
     Attributes:
         config: Its settings.
-        network: Stable-Baselines3's policy.
+        network: What gives logits.
         tasks: Routed cells that it was trained on.
         checks: Checks of design rules that its training made.
         steps: Steps of its training.
@@ -47,11 +59,20 @@ class FixPolicy:
     """
 
     config: FixPpoConfig
-    network: MaskableActorCriticPolicy
+    network: FeaturePolicy
     tasks: int
     checks: int
     steps: int
     seed: int
+
+    def logits(self, fixing: Fixing, focus: int) -> Float32[np.ndarray, " a"]:
+        """Give the logits of all changes near a violation, legal or not, and of the next one."""
+        network = self.network
+        seen = torch.as_tensor(observation_of(fixing, focus, 0.0)[None], device=network.device)
+        with torch.no_grad():
+            given = network.action_net(network.features_extractor(seen))
+        found: Float32[np.ndarray, " a"] = given[0].cpu().numpy()
+        return found
 
     def save(self, path: Path) -> None:
         """Write weights and manifest.
@@ -76,7 +97,8 @@ class FixPolicy:
             versions=versions(),
             files={},
         )
-        save_checkpoint(path, manifest, {"policy": module_arrays(self.network)})
+        parts = {name: module_arrays(part) for name, part in parts_of(self.network, _NAME).items()}
+        save_checkpoint(path, manifest, parts)
 
 
 def load_fix_policy(path: Path) -> FixPolicy:
@@ -95,15 +117,26 @@ def load_fix_policy(path: Path) -> FixPolicy:
     tasks = manifest.state.get("tasks")
     if not isinstance(tasks, int):
         raise CheckpointError("the manifest should say in `tasks` how many cells there were")
-    network = MaskableActorCriticPolicy(
+    network = FeaturePolicy(
         gym.spaces.Box(0.0, 1.0, (manifest.network.planes,), np.float32),
         gym.spaces.Discrete(manifest.network.components),
         lambda _: config.learning_rate,
-        net_arch=list(config.hidden),
+        **policy_arguments(config),
     ).to(device_named(config.device))
-    load_arrays(network, checkpoint.tensors.get("policy", {}), where="the policy")
+    for name, part in parts_of(network, _NAME).items():
+        load_arrays(part, checkpoint.tensors.get(name, {}), where=f"the policy's {name}")
     network.set_training_mode(False)
     return FixPolicy(config, network, tasks, manifest.calls, manifest.step, manifest.seed)
+
+
+class _Brief(gym.Wrapper[Any, Any, Any, Any]):
+    """Leaves out of the information what Stable-Baselines3 would copy at every step for nobody."""
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Make a step, and count what is wrong instead of listing it."""
+        seen, reward, terminated, truncated, info = self.env.step(action)
+        told = {"violations": len(info["violations"]), "checks": info["checks"]}
+        return seen, reward, terminated, truncated, told
 
 
 class _Watch(BaseCallback):
@@ -159,50 +192,32 @@ def train_fix_policy(
     config = config or FixPpoConfig()
     if checks < 1:
         raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
-    env = DrcFixEnv(tasks, max_steps=config.max_steps)
+    env = _Brief(DrcFixEnv(tasks, max_steps=config.max_steps))
     watch = _Watch(checks, on_progress, should_stop)
-    arguments = {"net_arch": list(config.hidden)}
-    model = train_ppo(MaskableActorCriticPolicy, arguments, env, watch, config, seed)
+    model = train_ppo(policy_arguments(config), env, watch, config, seed)
     network: Any = model.policy  # Stable-Baselines3 names the base class
     return FixPolicy(config, network, len(tasks), watch.checks, model.num_timesteps, seed)
 
 
 def fix_by_policy(policy: FixPolicy, task: FixTask, *, checks: int, seed: int = 0) -> FixOutcome:
-    """Mend by a policy: greedily first, then by drawing from it, and give the best wiring.
+    """Draw changes from a policy, keep those that leave no more violations, give the best wiring.
 
     Args:
         policy: A trained policy; the cell need not be one it was trained on.
         task: What to mend.
-        checks: Most checks of design rules, those of the starts included, >= 1.
+        checks: Most checks of design rules, that of the start included, >= 1.
         seed: The one seed of the draws.
 
     Raises:
-        ConfigError: A number or the task is not usable, or its cell has no violation.
+        ConfigError: A number or the task is not usable.
     """
-    if checks < 1:
-        raise ConfigError(f"`checks` should be at least 1, actual value: {checks}")
-    env = DrcFixEnv([task], max_steps=policy.config.max_steps)
-    used = tries = 0
-    best: tuple[int, FixOutcome] | None = None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        while used < checks and (best is None or best[0]):
-            seen, info = env.reset(options={"task": 0})
-            before, ended = len(info["violations"]), False
-            while True:
-                found = len(info["violations"])
-                if best is None or found < best[0]:
-                    routes = info["wiring"].routes
-                    best = found, FixOutcome(routes, before, found, used + info["checks"])
-                if ended or used + info["checks"] >= checks:
-                    break
-                action, _ = policy.network.predict(
-                    seen, action_masks=info["action_mask"], deterministic=tries == 0
-                )
-                seen, _, terminated, truncated, info = env.step(int(action))
-                ended = terminated or truncated
-            used += info["checks"]
-            tries += 1
-    assert best is not None
-    found, outcome = best
-    return FixOutcome(outcome.routes, outcome.before, found, used)
+    return walk(task, checks=checks, seed=seed, logits=policy.logits)
+
+
+def shipped_fix_policy() -> FixPolicy:
+    """Read the policy that comes with edarl; its ``card.md`` says how it was trained.
+
+    Raises:
+        CheckpointError: It is missing or damaged: install edarl again.
+    """
+    return load_fix_policy(_SHIPPED)

@@ -5,7 +5,6 @@ Letters in shapes: B batch, A candidate columns, F features of each, H hidden un
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 from pydantic import ValidationError
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edarl.agents.arithmetic import device_named
 from edarl.agents.cells.config import CellPpoConfig
+from edarl.agents.cells.ppo import FeaturePolicy, parts_of
 from edarl.agents.checkpoint import (
     Manifest,
     NetworkShape,
@@ -29,7 +28,6 @@ from edarl.agents.checkpoint import (
     save_checkpoint,
     versions,
 )
-from edarl.agents.network import Slice
 from edarl.agents.saving import listed
 from edarl.agents.weights import load_arrays, module_arrays
 from edarl.errors import CheckpointError
@@ -37,7 +35,6 @@ from edarl.layout.candidates import FEATURES
 
 __all__ = [
     "CellPolicy",
-    "ColumnPolicy",
     "load_cell_policy",
     "policy_arguments",
     "shipped_cell_policy",
@@ -75,24 +72,6 @@ class _Columns(BaseFeaturesExtractor):
         return torch.cat([logits[:, :, 0], summary], dim=1)
 
 
-class ColumnPolicy(MaskableActorCriticPolicy):
-    """Actor and critic of Stable-Baselines3 without any layer that knows how many columns are."""
-
-    def _build(self, lr_schedule: Callable[[float], float]) -> None:
-        super()._build(lr_schedule)
-        space = self.action_space
-        assert isinstance(space, gym.spaces.Discrete)
-        actions = int(space.n)
-        hidden = self.features_dim - actions
-        self.action_net = Slice(0, actions)
-        self.value_net = nn.Sequential(  # type: ignore[assignment]  # declared as one layer
-            Slice(actions, actions + hidden), nn.Linear(hidden, 1)
-        )
-        self.optimizer = torch.optim.Adam(
-            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
-        )
-
-
 def policy_arguments(config: CellPpoConfig) -> dict[str, Any]:
     """Give what makes Stable-Baselines3 build the policy."""
     return {
@@ -118,7 +97,7 @@ class CellPolicy:
     """
 
     config: CellPpoConfig
-    network: ColumnPolicy
+    network: FeaturePolicy
     trained_on: tuple[str, ...]
     placements: int
     steps: int
@@ -155,8 +134,9 @@ class CellPolicy:
             versions=versions(),
             files={},
         )
-        # Stable-Baselines3 names the extractor three times; once is enough on disk.
-        parts = {name: module_arrays(part) for name, part in _parts(self.network).items()}
+        parts = {
+            name: module_arrays(part) for name, part in parts_of(self.network, "columns").items()
+        }
         save_checkpoint(path, manifest, parts)
 
 
@@ -181,23 +161,18 @@ def load_cell_policy(path: Path) -> CellPolicy:
     names = manifest.state.get("trained_on")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CheckpointError("the manifest should name the cells in `trained_on`")
-    network = ColumnPolicy(
+    network = FeaturePolicy(
         gym.spaces.Box(0.0, 1.0, (len(FEATURES),), np.float32),
         gym.spaces.Discrete(1),
         lambda _: config.learning_rate,
         **policy_arguments(config),
     ).to(device_named(config.device))
-    for name, part in _parts(network).items():
+    for name, part in parts_of(network, "columns").items():
         load_arrays(part, checkpoint.tensors.get(name, {}), where=f"the policy's {name}")
     network.set_training_mode(False)
     return CellPolicy(
         config, network, tuple(map(str, names)), manifest.calls, manifest.step, manifest.seed
     )
-
-
-def _parts(network: ColumnPolicy) -> dict[str, nn.Module]:
-    """Give what of the network is trained, by its name on disk."""
-    return {"columns": network.features_extractor, "value": network.value_net}
 
 
 def shipped_cell_policy() -> CellPolicy:

@@ -9,7 +9,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from edarl.agents.cells.config import CellPpoConfig
-from edarl.agents.cells.policy import CellPolicy, ColumnPolicy, policy_arguments
+from edarl.agents.cells.policy import CellPolicy, policy_arguments
 from edarl.agents.cells.ppo import train_ppo
 from edarl.envs.cell_placement import CellPlacementEnv
 from edarl.errors import ConfigError
@@ -93,6 +93,6 @@ def train_cell_policy(
         raise ConfigError(f"`placements` should be at least 1, actual value: {placements}")
     env = CellPlacementEnv(cells, technology=technology)
     watch = _Watch(placements, on_progress, should_stop)
-    model = train_ppo(ColumnPolicy, policy_arguments(config), env, watch, config, seed)
+    model = train_ppo(policy_arguments(config), env, watch, config, seed)
     network: Any = model.policy  # Stable-Baselines3 names the base class
     return CellPolicy(config, network, env.cells, watch.placements, model.num_timesteps, seed)

@@ -1,13 +1,14 @@
-"""Mending design rules without learning: the first change that helps, and changes by chance."""
+"""Mending design rules without learning: the first change that helps, walks, and chance."""
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32
 
 from edarl.errors import ConfigError
-from edarl.layout.fixing import Fixing, FixOutcome, FixTask
+from edarl.layout.fixing import Fixing, FixOutcome, FixTask, walk
 
-__all__ = ["fix_by_chance", "fix_greedily"]
+__all__ = ["fix_by_chance", "fix_by_walking", "fix_greedily"]
 
 
 def fix_greedily(task: FixTask, *, checks: int, seed: int = 0) -> FixOutcome:
@@ -43,6 +44,27 @@ def _improved(fixing: Fixing, checks: int, rng: np.random.Generator) -> bool:
                 fixing.make(wiring, violations)
                 return True
     return False
+
+
+def fix_by_walking(task: FixTask, *, checks: int, seed: int = 0) -> FixOutcome:
+    """Make changes by chance where they leave no more violations, and give the best wiring.
+
+    Args:
+        task: What to mend.
+        checks: Most checks of design rules, that of the start included, >= 1.
+        seed: The one seed.
+
+    Raises:
+        ConfigError: A number or the task is not usable.
+    """
+    return walk(task, checks=checks, seed=seed, logits=_evenly)
+
+
+def _evenly(fixing: Fixing, focus: int) -> Float32[np.ndarray, " a"]:
+    """Make all legal changes equally likely, and looking elsewhere as likely as all of them."""
+    logits = np.zeros(fixing.actions + 1, np.float32)
+    logits[-1] = np.log(max(1, fixing.legal(focus).sum()))
+    return logits
 
 
 def fix_by_chance(task: FixTask, *, checks: int, seed: int = 0) -> FixOutcome:
