@@ -40,7 +40,9 @@ Router = Annotated[
     str, typer.Option(help="exact: the shortest wires, by CP-SAT; ripup: quick, in one metal.")
 ]
 Fix = Annotated[str, typer.Option(help="Mend design rules: none; greedy; rl: by a trained policy.")]
-FixPolicy = Annotated[Path | None, typer.Option(help="Folder of the policy of --fix rl.")]
+FixPolicy = Annotated[
+    Path | None, typer.Option(help="Policy of --fix rl; by default the one edarl has.")
+]
 LibraryLef = Annotated[
     Path | None,
     typer.Option(help="LEF of the library that has the cells: its widths are shown beside."),

@@ -13,7 +13,7 @@ from pathlib import Path
 from edarl.errors import ConfigError, NetlistError
 from edarl.layout.checks import Violation, check_gds
 from edarl.layout.exact import Rows, place_exactly, short_placements
-from edarl.layout.fixing import Fixing, FixOutcome, FixTask
+from edarl.layout.fixing import FixOutcome, FixTask
 from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
@@ -45,7 +45,7 @@ ROUTERS: Mapping[str, str] = {
 FIXERS: Mapping[str, str] = {
     "none": "nothing is mended",
     "greedy": "the first change that leaves fewer violations, until none does",
-    "rl": "a trained policy, greedy at first, then drawn from",
+    "rl": "changes drawn from a trained policy, where they leave no more violations",
 }
 """How design rules can be mended in the first metal, with a line of help."""
 
@@ -71,7 +71,7 @@ class LayoutOptions:
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
         router: A key of `ROUTERS`; ``ripup`` uses one metal, whatever ``metals`` says.
         fix: A key of `FIXERS`.
-        fix_policy: Folder of the policy of fix ``rl``.
+        fix_policy: Folder of the policy of fix ``rl``; None takes the one that comes with edarl.
 
     Raises:
         ConfigError: A value is out of range.
@@ -98,8 +98,6 @@ class LayoutOptions:
                     f"`{name}` should be one of {', '.join(known)}, "
                     f"actual value: {getattr(self, name)!r}"
                 )
-        if self.fix == "rl" and self.fix_policy is None:
-            raise ConfigError("`fix` rl needs a trained policy: give its folder as `fix_policy`")
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
         if self.metals not in (1, 2):
             raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
@@ -392,10 +390,10 @@ def _fixer(options: LayoutOptions) -> _Fixer | None:
     from edarl.runs.guided import needing_torch
 
     with needing_torch("mending cells by a policy needs"):
-        from edarl.agents.cells import fix_by_policy, load_fix_policy
+        from edarl.agents.cells import fix_by_policy, load_fix_policy, shipped_fix_policy
 
-    assert options.fix_policy is not None  # the options were checked
-    policy = load_fix_policy(options.fix_policy)
+    path = options.fix_policy
+    policy = shipped_fix_policy() if path is None else load_fix_policy(path)
     return partial(fix_by_policy, policy, checks=_FIX_CHECKS, seed=options.seed)
 
 
@@ -405,8 +403,7 @@ def _mended(
     """Mend what the rules find in the first metal; wires that go up to the second are left."""
     if fixer is None or any(route.lifts for route in routes):
         return routes
-    task = FixTask(placement, routes)
-    return fixer(task).routes if Fixing(task).violations else routes
+    return fixer(FixTask(placement, routes)).routes
 
 
 def _checked(

@@ -77,7 +77,7 @@ def test_a_trained_policy_mends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     from edarl.agents.cells import FixPpoConfig, train_fix_policy
     from edarl.layout.fixing import fix_tasks
 
-    config = FixPpoConfig(rollout_steps=32, batch_size=16, hidden=(16,))
+    config = FixPpoConfig(rollout_steps=32, batch_size=16, hidden=16)
     policy = train_fix_policy(fix_tasks([BASIC["INV"]], ASAP7), checks=40, config=config)
     policy.save(tmp_path / "policy")
     monkeypatch.setattr("edarl.runs.cells.route_by_ripup", careless)
@@ -85,6 +85,8 @@ def test_a_trained_policy_mends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         router="ripup", fix="rl", fix_policy=tmp_path / "policy", tries=1, wider=0
     )
     assert lay_out(BASIC["INV"], ASAP7, options).is_clean
+    shipped = LayoutOptions(router="ripup", fix="rl", tries=1, wider=0)
+    assert lay_out(BASIC["NOR2"], ASAP7, shipped).is_clean
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,6 @@ def test_a_trained_policy_mends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     [
         ({"router": "magic"}, "`router` should be one of exact, ripup, actual value: 'magic'"),
         ({"fix": "magic"}, "`fix` should be one of none, greedy, rl, actual value: 'magic'"),
-        ({"fix": "rl"}, "give its folder as `fix_policy`"),
     ],
 )
 def test_what_is_no_way_is_refused(wrong: dict[str, str], message: str) -> None:
