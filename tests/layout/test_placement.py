@@ -169,11 +169,18 @@ def test_annealing_never_beats_exact_and_random_never_either(name):
 
 def test_placements_come_one_after_the_other_and_differ():
     pytest.importorskip("ortools", reason="needs the extra `layout`")
-    found = list(itertools.islice(short_placements(CELLS["AOI21"], ASAP7, 3), 3))
-    assert all(placement.is_legal and placement.width_cpp == 5 for placement in found)
-    assert len({placement.columns for placement in found}) == len(found) == 3
-    lengths = [placement.wire_length_cpp for placement in found]
-    assert lengths == sorted(lengths)
+    every = list(short_placements(CELLS["AOI21"], ASAP7, 3))
+    # Over VSS A2 z A1 Y B VSS and over Y B VSS A2 z A1 Y there is one row of p fingers each.
+    assert len(every) == 2
+    wider = list(itertools.islice(short_placements(CELLS["AOI21"], ASAP7, 4), 12))
+    for found in (every, wider):
+        assert all(placement.is_legal for placement in found)
+        seen = [placement.columns for placement in found]
+        assert len({*seen, *(placement.mirrored.columns for placement in found)}) == 2 * len(seen)
+        lengths = [placement.wire_length_cpp for placement in found]
+        assert lengths == sorted(lengths)
+    assert {placement.width_cpp for placement in every} == {5}
+    assert {placement.width_cpp for placement in wider} <= {5, 6}
 
 
 def test_every_technology_is_read_and_places_a_cell_by_its_own_rules():
