@@ -1,4 +1,4 @@
-"""ASAP7's combinational cells, as the benchmarks of cells use them."""
+"""ASAP7's cells, as the benchmarks of cells use them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from common import SHARED
 
 from edarl.layout import CellNetlist, read_cells
 
-__all__ = ["SUFFIX", "chosen_cells", "divided", "library_widths"]
+__all__ = [
+    "SUFFIX",
+    "chosen_cells",
+    "divided",
+    "library_widths",
+    "sequential_cells",
+    "two_metal_cells",
+]
 
 CELLS = SHARED / "cells" / "asap7"
 NETLISTS = CELLS / "asap7sc7p5t_28_R.cdl"
 SUFFIX = "_ASAP7_75t_R"
+SEQUENTIAL = ("DHLx1", "DHLx2", "DHLx3", "DLLx1", "DLLx2", "DLLx3", "DFFHQNx1")
+SECOND_METAL = 20
+"""Its layer in GDS."""
 LEFT_OUT = ("CKINVDC", "TIE", "DECAP", "FILLER", "TAPCELL")
 
 
@@ -33,14 +43,29 @@ def chosen_cells() -> list[CellNetlist]:
     return [netlists[name + SUFFIX] for name in library_widths()]
 
 
-def library_widths() -> dict[str, int]:
-    """Give the library's width in columns of each combinational cell."""
+def library_widths(*, sequential: bool = False) -> dict[str, int]:
+    """Give the library's width in columns of each combinational or sequential cell."""
     with (CELLS / "library_widths.csv").open() as file:
         return {
             row["cell"]: int(row["lib_width_cpp"])
             for row in csv.DictReader(file)
-            if row["sequential"] == "no" and not row["cell"].startswith(LEFT_OUT)
+            if row["sequential"] == ("yes" if sequential else "no")
+            and not row["cell"].startswith(LEFT_OUT)
         }
+
+
+def sequential_cells() -> list[CellNetlist]:
+    """Read the latches and the smallest flip-flop."""
+    netlists = read_cells(NETLISTS)
+    return [netlists[name + SUFFIX] for name in SEQUENTIAL]
+
+
+def two_metal_cells() -> set[str]:
+    """Give the names of the cells that the library itself wires in two metals."""
+    import gdstk
+
+    cells = gdstk.read_gds(CELLS / "asap7sc7p5t_28_R_220121a.gds").cells
+    return {cell.name for cell in cells if cell.get_polygons(layer=SECOND_METAL, datatype=0)}
 
 
 def divided(cells: list[CellNetlist]) -> tuple[list[CellNetlist], list[CellNetlist]]:

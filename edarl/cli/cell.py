@@ -105,7 +105,7 @@ def layout(
     ] = 3000,
     limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
-    wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 3,
+    wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 6,
     route_limit: Annotated[
         float, typer.Option(help="Most seconds to route one width in one number of metals.")
     ] = 60.0,

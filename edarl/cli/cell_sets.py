@@ -50,7 +50,7 @@ def bench(
     ] = 3000,
     limit: Annotated[float, typer.Option(help="Most seconds per cell and method.")] = 120.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
-    wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 3,
+    wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 6,
     route_limit: Annotated[
         float, typer.Option(help="Most seconds to route one width in one number of metals.")
     ] = 60.0,

@@ -82,7 +82,7 @@ class LayoutOptions:
     evaluations: int = 3000
     limit_s: float = 60.0
     tries: int = 5
-    wider: int = 3
+    wider: int = 6
     route_s: float = 60.0
     total_s: float = 600.0
     metals: int = 2
