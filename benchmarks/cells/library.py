@@ -189,7 +189,8 @@ def report_placements(placed: Sequence[Placed]) -> None:
         f"exact placement: {len(placed)} cells, {sum(each.proved for each in placed)} proved, "
         f"{sum(each.least_cpp for each in placed)} CPP in all, the library's "
         f"{sum(library[short(each.cell)] for each in placed)}; "
-        f"{sum(d < 0 for d in more)} narrower, {more.count(0)} as wide, {sum(d > 0 for d in more)} wider; "
+        f"{sum(d < 0 for d in more)} narrower, {more.count(0)} as wide, "
+        f"{sum(d > 0 for d in more)} wider; "
         f"{sum(each.seconds for each in placed):.0f} s"
     )
     for each in placed:

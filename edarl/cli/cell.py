@@ -214,10 +214,11 @@ def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
         proof = ", proved to be the least"
     elif placement.width_cpp == found.routable_bound_cpp:
         proof = f", proved to be the least that can be routed ({found.bound_cpp} without wires)"
+    tried = "1 placement" if found.tries == 1 else f"{found.tries} placements"
     beside = "" if library_cpp is None else f", the library's is {library_cpp}"
     shown.print(
         f"[bold]{placement.cell.name}[/]: {placement.width_cpp} CPP wide{proof}{beside}; "
-        f"{found.wire_length_nm:.0f} nm of wire, {found.tries} placements routed"
+        f"{found.wire_length_nm:.0f} nm of wire, {tried} routed"
     )
     shown.print(placement.picture(), markup=False, soft_wrap=True)
     if found.violations:

@@ -64,7 +64,7 @@ def svg_text(
     ]
     for layer in used:
         colour, opacity, what = _LAYERS[layer]
-        parts.append(f'<g fill="{colour}" fill-opacity="{opacity}">')
+        parts.append(f'<g fill="{colour}" opacity="{opacity}">')
         for shape in shapes:
             if shape.layer == layer:
                 hover = f"{shape.net}: {what}" if shape.net else what
