@@ -11,13 +11,13 @@ one run of it per net; vias lead up to it from the first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edarl.layout.grid import Node, Terminal
 
-__all__ = ["Edge", "Route", "Wires"]
+__all__ = ["Edge", "Route", "Wires", "without_loose"]
 
 Edge = tuple[Node, Node]
 """Two neighbouring nodes, the left or the lower one first."""
@@ -192,7 +192,9 @@ class Wires:
             for edge, used in self.upper.items()
             if solver.value(self.above[net, edge[0]]) and solver.value(used)
         ]
-        kept, ends = _pruned(upper, lifts)
+        # A search without proof may have drawn second metal that joins nothing.
+        kept = tuple(sorted(without_loose(upper, lifts)))
+        ends = tuple(sorted({*lifts} & {end for edge in kept for end in edge}))
         covered = {end for edge in edges for end in edge} | {node for node, _ in vias} | {*ends}
         return Route(net, tuple(sorted(covered)), edges, tuple(vias), kept, ends)
 
@@ -357,14 +359,17 @@ class Wires:
         return [along[edge] for edge in both if edge in along]
 
 
-def _pruned(
-    upper: Sequence[Edge], lifts: Sequence[Node]
-) -> tuple[tuple[Edge, ...], tuple[Node, ...]]:
-    """Leave out second metal that joins nothing, which a search without proof may have drawn."""
-    kept, ends = set(upper), set(lifts)
+def without_loose(edges: Iterable[Edge], ends: Collection[Node]) -> set[Edge]:
+    """Leave out wire that ends in the open, piece by piece.
+
+    Args:
+        edges: The wire.
+        ends: Nodes where it may end.
+    """
+    kept = set(edges)
     while True:
         degree = Counter(end for edge in kept for end in edge)
         loose = {edge for edge in kept if any(degree[end] == 1 and end not in ends for end in edge)}
         if not loose:
-            return tuple(sorted(kept)), tuple(sorted(ends & degree.keys()))
+            return kept
         kept -= loose

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from edarl.layout.grid import Grid, Node, Terminal
 from edarl.layout.router import Edge, Route
+from edarl.layout.wires import without_loose
 
 __all__ = ["Wiring"]
 
@@ -110,9 +111,7 @@ class Wiring:
         nodes = {node for piece in added for node in piece}
         if any(not self._is_open(node, net) for node in nodes):
             return None
-        left = (edges - set(run)) | added
-        while loose := {e for e in left if _is_loose(e, left, vias)}:
-            left -= loose
+        left = without_loose((edges - set(run)) | added, vias)
         if left == edges:
             return None
         changed = self._changed(route, sorted(left), route.vias)
@@ -177,8 +176,3 @@ def _run(edge: Edge, edges: set[Edge], vias: set[Node]) -> list[Edge]:
             run.insert(place if sign < 0 else len(run), piece)
             node = other
     return run
-
-
-def _is_loose(edge: Edge, edges: set[Edge], vias: set[Node]) -> bool:
-    """Say whether a piece ends in the open."""
-    return any(end not in vias and sum(end in other for other in edges) == 1 for end in edge)

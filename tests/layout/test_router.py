@@ -12,7 +12,7 @@ from edarl.layout.grid import Grid, Terminal, grid_of
 from edarl.layout.netlist import basic_cells
 from edarl.layout.router import route_exactly
 from edarl.layout.technology import load_technology
-from edarl.layout.wires import _pruned
+from edarl.layout.wires import without_loose
 
 ASAP7 = load_technology("asap7")
 DRAWING = ASAP7.drawn()
@@ -81,9 +81,9 @@ def test_a_cell_in_two_metals_is_clean_and_matches():
     assert lvs == "match"
 
 
-def test_second_metal_that_joins_nothing_is_left_out():
+def test_wire_that_ends_in_the_open_is_left_out():
     a, b, c, d = ((x, 0) for x in range(4))
     chain = [(a, b), (b, c), (c, d)]
-    assert _pruned(chain, [a, c]) == (((a, b), (b, c)), (a, c))
-    assert _pruned(chain, [b]) == ((), ())
-    assert _pruned([], []) == ((), ())
+    assert without_loose(chain, [a, c]) == {(a, b), (b, c)}
+    assert without_loose(chain, [b]) == set()
+    assert without_loose([], []) == set()

@@ -13,7 +13,7 @@ from edarl.synthesis.liberty import read_text
 __all__ = ["Macro", "read_macros"]
 
 _MACRO = re.compile(r"^\s*MACRO\s+(\S+)(.*?)^\s*END\s+\1\s*$", re.MULTILINE | re.DOTALL)
-_SIZE = re.compile(r"\bSIZE\s+([\d.]+)\s+BY\s+([\d.]+)\s*;")
+_SIZE = re.compile(r"\bSIZE\s+(\d+\.?\d*|\.\d+)\s+BY\s+(\d+\.?\d*|\.\d+)\s*;")
 _PIN = re.compile(r"^\s*PIN\s+(\S+)(.*?)^\s*END\s+\1\s*$", re.MULTILINE | re.DOTALL)
 _DIRECTION = re.compile(r"\bDIRECTION\s+(\w+)")
 _USE = re.compile(r"\bUSE\s+(\w+)")
@@ -55,11 +55,15 @@ def read_macros(files: Sequence[Path]) -> dict[str, Macro]:
             for match in _MACRO.finditer(read_text(path)):
                 name, body = match[1], match[2]
                 size = _SIZE.search(body)
-                if size is None:
-                    raise LibraryError(f"{path}: the macro {name} should have a `SIZE x BY y ;`")
-                area = round(float(size[1]) * float(size[2]), 6)
+                width_um, height_um = map(float, size.groups()) if size else (0.0, 0.0)
+                if not width_um * height_um > 0:
+                    raise LibraryError(
+                        f"{path}: the macro {name} should have a `SIZE x BY y ;` with two numbers "
+                        "above 0"
+                    )
+                area = round(width_um * height_um, 6)
                 pins = {pin[1]: _role(pin[2]) for pin in _PIN.finditer(body)}
-                found[name] = Macro(name, area, float(size[2]), pins)
+                found[name] = Macro(name, area, height_um, pins)
     return found
 
 

@@ -80,8 +80,9 @@ def test_lef_gives_area_and_roles(process: Path) -> None:
     }
 
 
-def test_a_macro_without_a_size_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.lef").write_text("MACRO a\n  CLASS CORE ;\nEND a\n")
+@pytest.mark.parametrize("size", ["", "SIZE 1.2.3 BY 1 ;", "SIZE 1 BY . ;", "SIZE 0 BY 1 ;"])
+def test_a_macro_without_a_size_is_refused(tmp_path: Path, size: str) -> None:
+    (tmp_path / "a.lef").write_text(f"MACRO a\n  CLASS CORE ;\n  {size}\nEND a\n")
     with pytest.raises(LibraryError, match="the macro a should have a `SIZE x BY y ;`"):
         read_macros([tmp_path])
 
