@@ -13,6 +13,7 @@ from edarl.cli.cell_source import (
     Fix,
     FixPolicy,
     LibraryLef,
+    Reorder,
     Router,
     Source,
     TechnologyName,
@@ -27,7 +28,7 @@ from edarl.errors import ConfigError
 if TYPE_CHECKING:
     from edarl.runs.cells import CellLayout
 
-__all__ = ["app", "layout", "layout_document", "list_"]
+__all__ = ["app", "layout", "list_"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Standard cells: list, place, route, check."
@@ -118,6 +119,7 @@ def layout(
     router: Router = "exact",
     fix: Fix = "none",
     fix_policy: FixPolicy = None,
+    reorder: Reorder = False,
     library_lef: LibraryLef = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -146,6 +148,7 @@ def layout(
         router=router,
         fix=fix,
         fix_policy=fix_policy,
+        reorder=reorder,
     )
     technology = load_technology(tech)
     cells = cells_of(source)
@@ -158,7 +161,7 @@ def layout(
     with console(stderr=True).status("placing") as status:
         found = lay_out(cell, technology, options, on_progress=status.update)
     folder = output or Path(name)
-    document = layout_document(found, library_cpp)
+    document = found.document() | {"library_width_cpp": library_cpp}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -166,7 +169,7 @@ def layout(
     assert technology.deck is not None  # what was checked has a deck
     write_gds(folder / f"{name}.gds", name, found.shapes, found.labels, technology.deck)
     write_file(folder / f"{name}.lef", lef_text(cell, found.shapes))
-    write_file(folder / f"{name}.sp", cell.spice())
+    write_file(folder / f"{name}.sp", found.placement.cell.spice())
     marks = [(v.rule, v.left_nm, v.bottom_nm, v.right_nm, v.top_nm) for v in found.violations]
     title = f"{name}, {found.placement.width_cpp} CPP, {technology.name}"
     write_file(folder / f"{name}.svg", svg_text(title, found.shapes, found.labels, marks))
@@ -176,34 +179,6 @@ def layout(
     else:
         _show(found, library_cpp, folder)
     raise typer.Exit(ExitCode.DONE if found.is_clean else ExitCode.NO)
-
-
-def layout_document(found: CellLayout, library_width_cpp: int | None) -> dict[str, Any]:
-    """Give what is known of a layout as a JSON document.
-
-    Args:
-        found: The layout.
-        library_width_cpp: Width of the library's own cell in columns; None where none is known.
-    """
-    placement = found.placement
-    return {
-        "cell": placement.cell.name,
-        "technology": placement.technology.name,
-        "width_cpp": placement.width_cpp,
-        "bound_cpp": found.bound_cpp,
-        "routable_bound_cpp": found.routable_bound_cpp,
-        "proved": placement.width_cpp == found.bound_cpp,
-        "library_width_cpp": library_width_cpp,
-        "layers": sorted({shape.layer for shape in found.shapes}),
-        "wire_length_nm": found.wire_length_nm,
-        "drc_violations": [
-            {"rule": v.rule, "box_nm": [v.left_nm, v.bottom_nm, v.right_nm, v.top_nm]}
-            for v in found.violations
-        ],
-        "lvs": found.lvs,
-        "tries": found.tries,
-        "elapsed_s": round(found.elapsed_s, 2),
-    }
 
 
 def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
@@ -226,6 +201,8 @@ def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
         shown.print(f"  [bold red]{len(found.violations)} violations[/]: {', '.join(rules)}")
     else:
         shown.print("  design rules: [green]clean[/]")
+    if found.reordered:
+        shown.print("  what is in series has another order than in the netlist that was given")
     verdict = "[green]match[/]" if found.lvs == "match" else f"[bold red]{found.lvs}[/]"
     shown.print(f"  layout against netlist: {verdict}")
     shown.print(f"  wrote GDS, LEF, picture, netlist and report to {folder}", soft_wrap=True)

@@ -14,6 +14,7 @@ from edarl.cli.cell_source import (
     Fix,
     FixPolicy,
     LibraryLef,
+    Reorder,
     Router,
     Source,
     TechnologyName,
@@ -63,6 +64,7 @@ def bench(
     router: Router = "exact",
     fix: Fix = "none",
     fix_policy: FixPolicy = None,
+    reorder: Reorder = False,
     library_lef: LibraryLef = None,
     resume: Annotated[
         Path | None,
@@ -102,6 +104,7 @@ def bench(
             router=router,
             fix=fix,
             fix_policy=fix_policy,
+            reorder=reorder,
         )
         for method in dict.fromkeys(_listed(methods))
     ]

@@ -19,6 +19,7 @@ __all__ = [
     "Fix",
     "FixPolicy",
     "LibraryLef",
+    "Reorder",
     "Router",
     "Source",
     "TechnologyName",
@@ -42,6 +43,10 @@ Router = Annotated[
 Fix = Annotated[str, typer.Option(help="Mend design rules: none; greedy; rl: by a trained policy.")]
 FixPolicy = Annotated[
     Path | None, typer.Option(help="Policy of --fix rl; by default the one edarl has.")
+]
+Reorder = Annotated[
+    bool,
+    typer.Option("--reorder", help="Let what is in series change its order for a narrower cell."),
 ]
 LibraryLef = Annotated[
     Path | None,

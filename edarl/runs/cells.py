@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, M
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edarl.errors import ConfigError, NetlistError
 from edarl.layout.checks import Violation, check_gds
@@ -23,6 +24,7 @@ from edarl.layout.netlist import CellNetlist
 from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
 from edarl.layout.router import Route, Routing, route_exactly
+from edarl.layout.series import differ_in_order_alone, narrowest_order
 from edarl.layout.technology import Technology
 from edarl.search.cells import anneal_placement, fix_greedily, random_placement
 
@@ -72,6 +74,8 @@ class LayoutOptions:
         router: A key of `ROUTERS`; ``ripup`` uses one metal, whatever ``metals`` says.
         fix: A key of `FIXERS`.
         fix_policy: Folder of the policy of fix ``rl``; None takes the one that comes with edarl.
+        reorder: Whether what is in series may change its order where that makes the exact placement
+            narrower; the function stays, the netlist is the placement's ``cell`` then.
 
     Raises:
         ConfigError: A value is out of range.
@@ -90,6 +94,7 @@ class LayoutOptions:
     router: str = "exact"
     fix: str = "none"
     fix_policy: Path | None = None
+    reorder: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (("method", METHODS), ("router", ROUTERS), ("fix", FIXERS)):
@@ -129,6 +134,7 @@ class CellLayout:
         lvs: ``match``, or how it differs from the netlist.
         tries: Placements that were routed.
         elapsed_s: Seconds it took.
+        reordered: Whether what is in series has another order than in the netlist that was given.
     """
 
     placement: Placement
@@ -141,6 +147,7 @@ class CellLayout:
     lvs: str
     tries: int
     elapsed_s: float
+    reordered: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -156,6 +163,28 @@ class CellLayout:
             for route in self.routes
             for (x0, y0), (x1, y1) in (*route.edges, *route.upper)
         )
+
+    def document(self) -> dict[str, Any]:
+        """Give what is known of it as a JSON document."""
+        placement = self.placement
+        return {
+            "cell": placement.cell.name,
+            "technology": placement.technology.name,
+            "width_cpp": placement.width_cpp,
+            "bound_cpp": self.bound_cpp,
+            "routable_bound_cpp": self.routable_bound_cpp,
+            "proved": placement.width_cpp == self.bound_cpp,
+            "layers": sorted({shape.layer for shape in self.shapes}),
+            "series_reordered": self.reordered,
+            "wire_length_nm": self.wire_length_nm,
+            "drc_violations": [
+                {"rule": v.rule, "box_nm": [v.left_nm, v.bottom_nm, v.right_nm, v.top_nm]}
+                for v in self.violations
+            ],
+            "lvs": self.lvs,
+            "tries": self.tries,
+            "elapsed_s": round(self.elapsed_s, 2),
+        }
 
 
 def lay_out(
@@ -180,7 +209,16 @@ def lay_out(
     """
     options = options or LayoutOptions()
     technology.drawn()
-    run = _Run(cell, technology, options, on_progress or (lambda _: None))
+    tell = on_progress or (lambda _: None)
+    given = cell
+    if options.reorder:
+        tell("looking for the narrowest order")
+        cell = narrowest_order(cell, technology, limit_s=options.limit_s)
+        if not differ_in_order_alone(given, cell):
+            raise NetlistError(
+                f"{cell.name} was not the same after what is in series was reordered"
+            )
+    run = _Run(cell, technology, options, tell)
     fixer = _fixer(options)
     best: CellLayout | None = None
     tried = 0
@@ -204,6 +242,7 @@ def lay_out(
             lvs,
             tried,
             run.elapsed_s,
+            reordered=cell != given,
         )
         if best is None or _badness(found) < _badness(best):
             best = found

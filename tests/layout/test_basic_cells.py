@@ -1,6 +1,5 @@
 """The cells that come along do what they say: transistors as switches, tried in every state."""
 
-from collections.abc import Iterator, Mapping
 from itertools import product
 
 import pytest
@@ -8,37 +7,9 @@ import pytest
 from edarl.layout.netlist import CellNetlist, basic_cells
 from edarl.layout.technology import load_technology
 from edarl.search.cells import anneal_placement
+from tests.layout.switches import stable_states
 
 BASIC = basic_cells()
-
-State = dict[str, bool]
-
-
-def stable_states(cell: CellNetlist, inputs: Mapping[str, bool]) -> Iterator[State]:
-    """Every way in which the nets at gates and pins can stay as they are, each driven by a rail."""
-    gates = {device.gate for device in cell.devices}
-    kept = sorted((gates | set(cell.signal_pins)) - inputs.keys())
-    for values in product((False, True), repeat=len(kept)):
-        state = dict(inputs) | dict(zip(kept, values, strict=True))
-        high, low = (reached(cell, state, rail) for rail in (cell.supply, cell.ground))
-        assert state.keys() >= gates
-        if all(state[net] == (net in high) != (net in low) for net in kept):
-            yield state
-
-
-def reached(cell: CellNetlist, state: State, rail: str) -> set[str]:
-    """The nets that transistors which are on join to a rail."""
-    found = {rail}
-    while True:
-        more = {
-            end
-            for device in cell.devices
-            if state[device.gate] == (device.kind == "n") and {device.source, device.drain} & found
-            for end in (device.source, device.drain)
-        }
-        if more <= found:
-            return found
-        found |= more
 
 
 def table(name: str) -> dict[tuple[bool, ...], set[tuple[bool, ...]]]:

@@ -13,6 +13,7 @@ from edarl.layout.grid import Grid
 from edarl.layout.maze import route_by_ripup
 from edarl.layout.netlist import basic_cells
 from edarl.layout.router import Routing
+from edarl.layout.series import differ_in_order_alone
 from edarl.layout.technology import load_technology
 from edarl.runs.cells import LayoutOptions, lay_out
 
@@ -99,3 +100,19 @@ def test_a_trained_policy_mends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_what_is_no_way_is_refused(wrong: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LayoutOptions(**wrong)
+
+
+def test_a_reordered_cell_is_narrower_matches_its_new_netlist_and_says_so() -> None:
+    cell = BASIC["XOR2"]
+    given, reordered = (
+        lay_out(cell, ASAP7, LayoutOptions(reorder=reorder)) for reorder in (False, True)
+    )
+    assert given.is_clean
+    assert reordered.is_clean
+    assert reordered.placement.width_cpp < given.placement.width_cpp
+    assert (given.reordered, reordered.reordered) == (False, True)
+    assert given.placement.cell == cell
+    assert differ_in_order_alone(cell, reordered.placement.cell)
+    assert reordered.document()["series_reordered"] is True
+    again = lay_out(BASIC["AOI21"], ASAP7, LayoutOptions(reorder=True))
+    assert not again.reordered

@@ -226,16 +226,14 @@ def _trained(name: str, store: Store) -> TrainedAgent:
 
 
 def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
-    from importlib import resources
-
-    from edarl.layout import load_technology, parse_cells
+    from edarl.layout import load_technology
     from edarl.layout.gds import write_gds
     from edarl.layout.lef import lef_text
+    from edarl.layout.netlist import basic_cells
     from edarl.layout.picture import svg_text
     from edarl.runs.cells import LayoutOptions, lay_out
 
-    text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
-    cell = parse_cells(text, "basic")[request.cell]
+    cell = basic_cells()[request.cell]
     technology = load_technology(request.technology)
 
     def tell(what: str) -> None:
@@ -252,6 +250,7 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
             limit_s=request.time_limit_s,
             tries=request.tries,
             wider=request.wider,
+            reorder=request.reorder,
         ),
         on_progress=tell,
     )
@@ -267,24 +266,12 @@ def _layout(request: LayoutRequest, context: JobContext) -> JobOutcome:
     return JobOutcome(
         "done" if found.is_clean else "not_met",
         {
-            "cell": cell.name,
-            "technology": technology.name,
+            **found.document(),
             "method": request.method,
             "clean": found.is_clean,
-            "width_cpp": placement.width_cpp,
-            "bound_cpp": found.bound_cpp,
-            "proved": placement.width_cpp == found.bound_cpp,
-            "wire_length_nm": found.wire_length_nm,
-            "drc_violations": [
-                {"rule": v.rule, "box_nm": [v.left_nm, v.bottom_nm, v.right_nm, v.top_nm]}
-                for v in found.violations
-            ],
-            "lvs": found.lvs,
-            "tries": found.tries,
-            "elapsed_s": round(found.elapsed_s, 2),
             "files": {
                 f"{cell.name}.lef": lef_text(cell, found.shapes),
-                f"{cell.name}.sp": cell.spice(),
+                f"{cell.name}.sp": placement.cell.spice(),
                 f"{cell.name}.svg": svg_text(title, found.shapes, found.labels, marks),
             },
             "gds_base64": drawn,

@@ -12,13 +12,13 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edarl.errors import ConfigError, EdarlError
-from edarl.layout import load_technology, parse_cells
+from edarl.layout import load_technology
+from edarl.layout.netlist import basic_cells
 from edarl.prefix.circuits import Circuit
 from edarl.prefix.graph import MAX_WIDTH, MIN_WIDTH
 from edarl.prefix.structures import structure
@@ -282,7 +282,10 @@ class LayoutRequest(_Request):
         3000, ge=1, le=100_000, description="Placements that anneal and random judge per try."
     )
     tries: int = Field(5, ge=1, le=20, description="Placements of one width that are routed.")
-    wider: int = Field(1, ge=0, le=8, description="Columns that the cell may get wider.")
+    wider: int = Field(6, ge=0, le=8, description="Columns that the cell may get wider.")
+    reorder: bool = Field(
+        False, description="Let what is in series change its order for a narrower cell."
+    )
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -348,8 +351,7 @@ def work_of(kind: str, request: JobRequest | Mapping[str, Any]) -> float:  # JSO
 @lru_cache(maxsize=1)
 def cells_at_hand() -> tuple[str, ...]:
     """Give the names of the standard cells that come with edarl."""
-    text = resources.files("edarl.layout").joinpath("cells", "basic.cdl").read_text()
-    return tuple(parse_cells(text, "basic"))
+    return tuple(basic_cells())
 
 
 def _library_name(value: str) -> str:

@@ -1,0 +1,96 @@
+"""Other orders of what is in series: the same function, and sometimes a narrower cell."""
+
+from dataclasses import replace
+from itertools import islice, product
+
+import pytest
+
+pytest.importorskip("ortools", reason="needs the extra `layout`")
+
+from edarl.layout.exact import place_exactly
+from edarl.layout.netlist import CellNetlist, basic_cells, parse_cells
+from edarl.layout.series import differ_in_order_alone, narrowest_order, series_orders
+from edarl.layout.technology import load_technology
+from tests.layout.switches import stable_states
+
+ASAP7 = load_technology("asap7")
+BASIC = basic_cells()
+
+
+def behaviour(cell: CellNetlist) -> list[set[tuple[bool, ...]]]:
+    """The values that the pins may stay at, for every value of the inputs."""
+    inputs = [pin for pin in cell.signal_pins if dict(cell.directions)[pin] == "I"]
+    return [
+        {
+            tuple(state[pin] for pin in cell.signal_pins)
+            for state in stable_states(cell, dict(zip(inputs, values, strict=True)))
+        }
+        for values in product((False, True), repeat=len(inputs))
+    ]
+
+
+# Of the full adder's carry 2 and 2 orders, of its sum 2 and 6, in each kind.
+@pytest.mark.parametrize(
+    ("name", "orders"), [("INV", 1), ("NAND2", 2), ("AOI21", 4), ("XOR2", 8), ("FA", 48 * 48)]
+)
+def test_every_order_is_another_netlist_that_does_the_same(name: str, orders: int) -> None:
+    cell = BASIC[name]
+    found = list(series_orders(cell))
+    assert len(found) == len({order.devices for order in found}) == orders
+    assert found[0].nets == cell.nets
+    for order in islice(found, 16):
+        assert differ_in_order_alone(cell, order)
+        assert behaviour(order) == behaviour(cell)
+        known = [(d.name, d.gate, d.fins, d.width_nm, d.bulk) for d in cell.devices]
+        assert [(d.name, d.gate, d.fins, d.width_nm, d.bulk) for d in order.devices] == known
+
+
+def test_the_latch_keeps_its_states_in_every_order() -> None:
+    orders = list(series_orders(BASIC["DLATCH"]))
+    assert len(orders) > 1
+    assert all(behaviour(order) == behaviour(BASIC["DLATCH"]) for order in orders)
+
+
+def test_groups_in_series_change_places_whole_and_turn_with_their_nets() -> None:
+    """The pull-down is (A1 + A2) B C: a group of two is moved as one."""
+    cell = parse_cells(
+        """.SUBCKT OAI A1 A2 B C VDD VSS Y
+MA1 x A1 VSS VSS nmos w=81n l=20n nfin=3
+MA2 VSS A2 x VSS nmos w=81n l=20n nfin=3
+MB x B y VSS nmos w=81n l=20n nfin=3
+MC Y C y VSS nmos w=81n l=20n nfin=3
+MP Y B VDD VDD pmos w=81n l=20n nfin=3
+.ENDS
+""",
+        "here",
+    )["OAI"]
+    orders = list(series_orders(cell))
+    assert len(orders) == 6
+    for order in orders:
+        ends = {d.name: {d.source, d.drain} for d in order.of_kind("n")}
+        assert ends["MA1"] == ends["MA2"]
+        assert {net for pair in ends.values() for net in pair} == {"VSS", "x", "y", "Y"}
+        assert len({frozenset(pair) for pair in ends.values()}) == 3
+
+
+def test_a_changed_netlist_is_not_taken_for_another_order() -> None:
+    cell = BASIC["AOI21"]
+    for index, device in enumerate(cell.devices):
+        for change in (
+            {"gate": "VSS"},
+            {"fins": device.fins + 1},
+            {"source": "elsewhere"},
+        ):
+            devices = list(cell.devices)
+            devices[index] = replace(device, **change)
+            assert not differ_in_order_alone(cell, replace(cell, devices=tuple(devices)))
+    assert not differ_in_order_alone(cell, replace(cell, pins=cell.pins[::-1]))
+
+
+def test_the_narrowest_order_is_narrower_than_the_given_one_or_is_the_given_one() -> None:
+    cell = BASIC["XOR2"]
+    order = narrowest_order(cell, ASAP7)
+    widths = [place_exactly(each, ASAP7).bound_cpp for each in series_orders(cell)]
+    assert place_exactly(order, ASAP7).bound_cpp == min(widths) < widths[0]
+    assert narrowest_order(order, ASAP7) == order
+    assert narrowest_order(BASIC["AOI21"], ASAP7) is BASIC["AOI21"]
