@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -60,6 +61,7 @@ def sequential_cells() -> list[CellNetlist]:
     return [netlists[name + SUFFIX] for name in SEQUENTIAL]
 
 
+@cache
 def two_metal_cells() -> set[str]:
     """Give the names of the cells that the library itself wires in two metals."""
     import gdstk

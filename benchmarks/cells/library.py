@@ -4,11 +4,14 @@ First every combinational cell is placed at its proved least width, and a checke
 nothing with the solver looks at each placement. Then all are laid out, wires in the first metal,
 and in the second only where the library's own cell has some; then latches and a flip-flop in two
 metals. Narrower than the library counts only where no design rule is broken and the netlist is met.
+Apart from that, cells that another order of what is in series may make narrower are laid out again,
+free to take one.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -23,12 +26,15 @@ from common import arguments, print_table, write_json
 from edarl.layout import CellNetlist, Technology, load_technology
 from edarl.layout.exact import place_exactly
 from edarl.layout.picture import svg_text
-from edarl.runs.cell_bench import CellRecord, bench_cells
+from edarl.layout.series import series_orders
+from edarl.runs.cell_bench import bench_cells
 from edarl.runs.cells import LayoutOptions, lay_out
 
 SMALL_CPP = 8
 """Cells that the library draws this wide or less are counted apart."""
-PICTURES = ("AOI211x1", "AO31x2", "DLLx1")
+ORDERS = 200
+"""Of what is in series, at most, that are looked at."""
+PICTURES = ("AOI211x1", "DHLx1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class Row:
 
     Attributes:
         cell: Its name.
-        kind: ``combinational`` or ``sequential``.
+        kind: ``combinational``, ``sequential``, or ``reordered``: combinational, and what is in
+            series may take another order.
         transistors: Of its netlist.
         metals: Metals that wires may use.
         library_cpp: Width of the library's cell.
@@ -109,34 +116,32 @@ def main() -> None:
         combinational, sequential = combinational[::12], sequential[:0]
     placed = [place(cell, technology) for cell in combinational]
     report_placements(placed)
-    two_metals = two_metal_cells()
-    rows = []
-    for cell in (*combinational, *sequential):
-        metals = 2 if cell.name in two_metals else 1
-        way = LayoutOptions(metals=metals, total_s=options.limit)
-        for record in bench_cells([cell], technology, [way], records=options.resume):
-            kind = "sequential" if cell in sequential else "combinational"
-            rows.append(row_of(cell, kind, metals, record))
-            print(told(rows[-1]), file=sys.stderr, flush=True)
-    report_layouts([row for row in rows if row.kind == "combinational"])
-    report_sequential([row for row in rows if row.kind == "sequential"])
+    rows = laid_out(combinational, "combinational", technology, options.limit, options.resume)
+    report_layouts(rows)
+    more = laid_out(sequential, "sequential", technology, options.limit, options.resume)
+    print("sequential cells")
+    print_widths(more)
+    worth = [
+        cell
+        for cell, row in zip(combinational, rows, strict=True)
+        if row.width_cpp is not None and may_be_narrower(cell, row.width_cpp, technology)
+    ]
+    again = laid_out(worth, "reordered", technology, options.limit, options.resume)
+    print("combinational cells that can be placed narrower with another order of what is in series")
+    print_widths(again)
     if options.csv is not None:
-        write_rows(options.csv, rows)
+        write_rows(options.csv, [*rows, *more, *again])
     if options.figures is not None:
-        draw(
-            [cell for cell in (*combinational, *sequential) if short(cell.name) in PICTURES],
-            technology,
-            two_metals,
-            options.limit,
-            options.figures,
-        )
+        drawn = [row for row in (*rows, *more) if short(row.cell) in PICTURES]
+        cells = {cell.name: cell for cell in (*combinational, *sequential)}
+        draw([cells[row.cell] for row in drawn], technology, options.limit, options.figures)
     deck = technology.deck
     write_json(
         options.json,
         {
             "rules": sorted({rule.name for rule in deck.rules}) if deck is not None else [],
             "placements": [asdict(each) for each in placed],
-            "layouts": [asdict(row) for row in rows],
+            "layouts": [asdict(row) for row in (*rows, *more, *again)],
         },
     )
 
@@ -150,22 +155,48 @@ def place(cell: CellNetlist, technology: Technology) -> Placed:
     return Placed(cell.name, result.bound_cpp, result.proved, faults, seconds)
 
 
-def row_of(cell: CellNetlist, kind: str, metals: int, record: CellRecord) -> Row:
-    """Put what became of a cell beside the library."""
-    return Row(
-        cell=cell.name,
-        kind=kind,
-        transistors=len(cell.devices),
-        metals=metals,
-        library_cpp=library_widths(sequential=kind == "sequential")[short(cell.name)],
-        least_cpp=record.bound_cpp,
-        routable_cpp=record.routable_bound_cpp,
-        width_cpp=record.width_cpp,
-        wire_length_nm=record.wire_length_nm,
-        violations=record.violations,
-        lvs=record.lvs,
-        seconds=record.elapsed_s,
-    )
+def may_be_narrower(cell: CellNetlist, width_cpp: int, technology: Technology) -> bool:
+    """Say whether an order of what is in series can be placed in less than a width."""
+    orders = itertools.islice(series_orders(cell), ORDERS)
+    return any(place_exactly(order, technology).bound_cpp < width_cpp for order in orders)
+
+
+def way_of(cell: CellNetlist, limit_s: float, *, reorder: bool = False) -> LayoutOptions:
+    """Give how a cell is laid out: in as many metals as the library's own."""
+    metals = 2 if cell.name in two_metal_cells() else 1
+    return LayoutOptions(metals=metals, total_s=limit_s, reorder=reorder)
+
+
+def laid_out(
+    cells: Sequence[CellNetlist],
+    kind: str,
+    technology: Technology,
+    limit_s: float,
+    kept: Path | None,
+) -> list[Row]:
+    """Lay out cells, or take what was kept, and put them beside the library's."""
+    library = library_widths(sequential=kind == "sequential")
+    rows = []
+    for cell in cells:
+        way = way_of(cell, limit_s, reorder=kind == "reordered")
+        for record in bench_cells([cell], technology, [way], records=kept):
+            row = Row(
+                cell=cell.name,
+                kind=kind,
+                transistors=len(cell.devices),
+                metals=way.metals,
+                library_cpp=library[short(cell.name)],
+                least_cpp=record.bound_cpp,
+                routable_cpp=record.routable_bound_cpp,
+                width_cpp=record.width_cpp,
+                wire_length_nm=record.wire_length_nm,
+                violations=record.violations,
+                lvs=record.lvs,
+                seconds=record.elapsed_s,
+            )
+            print(told(row), file=sys.stderr, flush=True)
+            rows.append(row)
+    return rows
 
 
 def short(name: str) -> str:
@@ -236,13 +267,6 @@ def report_layouts(rows: Sequence[Row]) -> None:
     print_widths(sorted(other, key=lambda row: (row.more_cpp is None, row.more_cpp or 0)))
 
 
-def report_sequential(rows: Sequence[Row]) -> None:
-    """Print the widths of latches and flip-flops."""
-    if rows:
-        print("sequential cells")
-        print_widths(rows)
-
-
 def print_widths(rows: Sequence[Row]) -> None:
     """Print every width known of some cells."""
     print_table(
@@ -293,17 +317,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def draw(
-    cells: Sequence[CellNetlist],
-    technology: Technology,
-    two_metals: set[str],
-    limit_s: float,
-    folder: Path,
+    cells: Sequence[CellNetlist], technology: Technology, limit_s: float, folder: Path
 ) -> None:
     """Lay out some cells again for their pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for cell in cells:
-        metals = 2 if cell.name in two_metals else 1
-        layout = lay_out(cell, technology, LayoutOptions(metals=metals, total_s=limit_s))
+        layout = lay_out(cell, technology, way_of(cell, limit_s))
         marks = [(v.rule, v.left_nm, v.bottom_nm, v.right_nm, v.top_nm) for v in layout.violations]
         title = f"{short(cell.name)}, {layout.placement.width_cpp} CPP, {technology.name}"
         picture = svg_text(title, layout.shapes, layout.labels, marks)

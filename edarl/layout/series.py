@@ -7,17 +7,13 @@ In which order the parts of a series stand between its ends does not change when
 from __future__ import annotations
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edarl.layout.exact import columns_bound, place_exactly
 from edarl.layout.netlist import CellNetlist, Device
-from edarl.layout.placement import finger_kinds
-from edarl.layout.technology import Technology
 
-__all__ = ["differ_in_order_alone", "narrowest_order", "series_orders"]
+__all__ = ["differ_in_order_alone", "series_orders"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +74,6 @@ def series_orders(cell: CellNetlist) -> Iterator[CellNetlist]:
 def differ_in_order_alone(one: CellNetlist, other: CellNetlist) -> bool:
     """Say whether two netlists are the same but for the order of what is in series."""
     return one.pins == other.pins and _shape(one) == _shape(other)
-
-
-def narrowest_order(
-    cell: CellNetlist, technology: Technology, *, limit_s: float = 60.0
-) -> CellNetlist:
-    """Give the order whose exact placement is the narrowest; the cell's own where none is narrower.
-
-    Args:
-        cell: The netlist.
-        technology: The rules.
-        limit_s: Most seconds, > 0; when they are over, the best so far is given.
-
-    Raises:
-        ConfigError: OR-tools is not installed, or a device does not fit the technology.
-    """
-    ends = time.monotonic() + limit_s
-    best, least = cell, place_exactly(cell, technology, limit_s=limit_s).bound_cpp
-    for order in series_orders(cell):
-        left_s = ends - time.monotonic()
-        if left_s <= 0:
-            break
-        bound = technology.width_cpp(columns_bound(finger_kinds(order, technology), technology))
-        if bound >= least:
-            continue
-        found = place_exactly(order, technology, limit_s=left_s)
-        if found.placement is not None and found.placement.width_cpp < least:
-            best, least = order, found.placement.width_cpp
-    return best
 
 
 def _shape(cell: CellNetlist) -> Counter[object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from edarl.layout.netlist import CellNetlist
 from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
 from edarl.layout.router import Route, Routing, route_exactly
-from edarl.layout.series import differ_in_order_alone, narrowest_order
+from edarl.layout.series import differ_in_order_alone, series_orders
 from edarl.layout.technology import Technology
 from edarl.search.cells import anneal_placement, fix_greedily, random_placement
 
@@ -52,6 +52,7 @@ FIXERS: Mapping[str, str] = {
 """How design rules can be mended in the first metal, with a line of help."""
 
 
+_Fixer = Callable[[FixTask], FixOutcome]
 _FIX_CHECKS = 300
 """Checks of design rules that mending one routing may take, its start included."""
 
@@ -74,8 +75,8 @@ class LayoutOptions:
         router: A key of `ROUTERS`; ``ripup`` uses one metal, whatever ``metals`` says.
         fix: A key of `FIXERS`.
         fix_policy: Folder of the policy of fix ``rl``; None takes the one that comes with edarl.
-        reorder: Whether what is in series may change its order where that makes the exact placement
-            narrower; the function stays, the netlist is the placement's ``cell`` then.
+        reorder: Whether what is in series may change its order where that makes the cell narrower;
+            the function stays, the netlist is the placement's ``cell`` then.
 
     Raises:
         ConfigError: A value is out of range.
@@ -209,51 +210,51 @@ def lay_out(
     """
     options = options or LayoutOptions()
     technology.drawn()
-    tell = on_progress or (lambda _: None)
-    given = cell
-    if options.reorder:
-        tell("looking for the narrowest order")
-        cell = narrowest_order(cell, technology, limit_s=options.limit_s)
-        if not differ_in_order_alone(given, cell):
-            raise NetlistError(
-                f"{cell.name} was not the same after what is in series was reordered"
-            )
-    run = _Run(cell, technology, options, tell)
     fixer = _fixer(options)
-    best: CellLayout | None = None
-    tried = 0
-    for attempt in run.attempts():
-        placement = attempt.placement
-        tried += 1
-        routing = _routed(attempt, options, run.left_s)
-        if routing.status != "routed":
-            continue
-        routes = _mended(placement, routing.routes, fixer)
-        shapes, labels = draw(placement, routes)
-        violations, lvs = _checked(cell, technology, shapes, labels)
-        found = CellLayout(
-            placement,
-            run.bound_cpp,
-            run.routable_bound_cpp,
-            routes,
-            tuple(shapes),
-            tuple(labels),
-            violations,
-            lvs,
-            tried,
-            run.elapsed_s,
-            reordered=cell != given,
-        )
-        if best is None or _badness(found) < _badness(best):
-            best = found
-        if found.is_clean:
-            return found
+    run = _Run(cell, technology, options, fixer, on_progress or (lambda _: None))
+    best = run.best()
+    if options.reorder:
+        best = _reordered(run, best)
     if best is None:
         raise NetlistError(
-            f"{cell.name} could not be routed: {tried} placements were tried in "
+            f"{cell.name} could not be routed: {run.tried} placements were tried in "
             f"{run.elapsed_s:.0f} s; allow more with `tries`, `wider` and `metals`, or more time"
         )
     return best
+
+
+def _reordered(given: _Run, best: CellLayout | None) -> CellLayout | None:
+    """Look for a narrower layout in other orders of what is in series; bounds are over all."""
+    bounds, routable = [given.bound_cpp], [given.routable_bound_cpp]
+    for order in itertools.islice(series_orders(given.cell), 1, None):
+        if not given.left_s:
+            bounds, routable = [None], [None]
+            break
+        if not differ_in_order_alone(given.cell, order):
+            raise NetlistError(f"{order.name} is not the same in another order")
+        widest_cpp = best.placement.width_cpp - 1 if best is not None and best.is_clean else None
+        run = replace(given, cell=order, widest_cpp=widest_cpp)
+        found = run.best()
+        given.tried = run.tried
+        bounds.append(run.bound_cpp)
+        routable.append(run.routable_bound_cpp)
+        if found is not None and (best is None or _badness(found) < _badness(best)):
+            best = replace(found, reordered=True)
+    if best is None:
+        return None
+    return replace(
+        best,
+        bound_cpp=_least(bounds),
+        routable_bound_cpp=_least([*routable, best.placement.width_cpp]),
+        tries=given.tried,
+        elapsed_s=given.elapsed_s,
+    )
+
+
+def _least(bounds: Sequence[int | None]) -> int | None:
+    """Give the least of some bounds, None where one of them is not known."""
+    known = [bound for bound in bounds if bound is not None]
+    return min(known) if len(known) == len(bounds) else None
 
 
 def _badness(layout: CellLayout) -> tuple[bool, int, int]:
@@ -283,19 +284,25 @@ class _Run:
         cell: The netlist.
         technology: The rules.
         options: How.
+        fixer: Mends what breaks rules, if anything does.
         tell: Told what is being done.
+        widest_cpp: Nothing wider is wanted; None where any width is.
         started: Time of the start, of `time.monotonic`.
         bound_cpp: No legal placement is narrower; None where nothing was proved.
         routable_bound_cpp: No narrower placement can be routed; None where nothing was proved.
+        tried: Placements that were routed so far.
     """
 
     cell: CellNetlist
     technology: Technology
     options: LayoutOptions
+    fixer: _Fixer | None
     tell: Callable[[str], None]
+    widest_cpp: int | None = None
     started: float = field(default_factory=time.monotonic)
     bound_cpp: int | None = None
     routable_bound_cpp: int | None = None
+    tried: int = 0
 
     @property
     def elapsed_s(self) -> float:
@@ -306,6 +313,38 @@ class _Run:
     def left_s(self) -> float:
         """Seconds that are left."""
         return max(0.0, self.options.total_s - self.elapsed_s)
+
+    def best(self) -> CellLayout | None:
+        """Give the first clean layout, else the one with the fewest violations, if any."""
+        best: CellLayout | None = None
+        for attempt in self.attempts():
+            placement = attempt.placement
+            if self.widest_cpp is not None and placement.width_cpp > self.widest_cpp:
+                continue
+            self.tried += 1
+            routing = _routed(attempt, self.options, self.left_s)
+            if routing.status != "routed":
+                continue
+            routes = _mended(placement, routing.routes, self.fixer)
+            shapes, labels = draw(placement, routes)
+            violations, lvs = _checked(self.cell, self.technology, shapes, labels)
+            found = CellLayout(
+                placement,
+                self.bound_cpp,
+                self.routable_bound_cpp,
+                routes,
+                tuple(shapes),
+                tuple(labels),
+                violations,
+                lvs,
+                self.tried,
+                self.elapsed_s,
+            )
+            if best is None or _badness(found) < _badness(best):
+                best = found
+            if found.is_clean:
+                break
+        return best
 
     def attempts(self) -> Iterator[_Attempt]:
         """Give what to route, the narrowest first; of one width all in one metal, then all in two.
@@ -334,7 +373,10 @@ class _Run:
     def _routable(self, bound_cpp: int, metals: range) -> Iterator[_Attempt]:
         """Give placements that can be wired, and keep account of the widths where none can."""
         self.routable_bound_cpp = bound_cpp
-        for width_cpp in range(bound_cpp, bound_cpp + self.options.wider + 1):
+        widest_cpp = bound_cpp + self.options.wider
+        if self.widest_cpp is not None:
+            widest_cpp = min(widest_cpp, self.widest_cpp)
+        for width_cpp in range(bound_cpp, widest_cpp + 1):
             impossible = True
             for count in metals:
                 self.tell(f"placing and routing in {width_cpp} CPP, metals: {count}")
@@ -415,9 +457,6 @@ def _routed(attempt: _Attempt, options: LayoutOptions, left_s: float) -> Routing
     except NetlistError:
         return Routing((), "impossible")
     return routing
-
-
-_Fixer = Callable[[FixTask], FixOutcome]
 
 
 def _fixer(options: LayoutOptions) -> _Fixer | None:

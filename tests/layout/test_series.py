@@ -5,15 +5,10 @@ from itertools import islice, product
 
 import pytest
 
-pytest.importorskip("ortools", reason="needs the extra `layout`")
-
-from edarl.layout.exact import place_exactly
 from edarl.layout.netlist import CellNetlist, basic_cells, parse_cells
-from edarl.layout.series import differ_in_order_alone, narrowest_order, series_orders
-from edarl.layout.technology import load_technology
+from edarl.layout.series import differ_in_order_alone, series_orders
 from tests.layout.switches import stable_states
 
-ASAP7 = load_technology("asap7")
 BASIC = basic_cells()
 
 
@@ -85,12 +80,3 @@ def test_a_changed_netlist_is_not_taken_for_another_order() -> None:
             devices[index] = replace(device, **change)
             assert not differ_in_order_alone(cell, replace(cell, devices=tuple(devices)))
     assert not differ_in_order_alone(cell, replace(cell, pins=cell.pins[::-1]))
-
-
-def test_the_narrowest_order_is_narrower_than_the_given_one_or_is_the_given_one() -> None:
-    cell = BASIC["XOR2"]
-    order = narrowest_order(cell, ASAP7)
-    widths = [place_exactly(each, ASAP7).bound_cpp for each in series_orders(cell)]
-    assert place_exactly(order, ASAP7).bound_cpp == min(widths) < widths[0]
-    assert narrowest_order(order, ASAP7) == order
-    assert narrowest_order(BASIC["AOI21"], ASAP7) is BASIC["AOI21"]
