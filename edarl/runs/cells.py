@@ -321,7 +321,7 @@ class _Run:
         return "routed"
 
     def _joint(self, width_cpp: int, metals: int, avoid: Sequence[Rows]) -> JointResult:
-        """Place and route at once: one question, and in two metals a search where it is too much."""
+        """Place and route at once: by one question, in two metals also by neighbourhoods."""
         columns = width_cpp - self.technology.boundary_columns
         limit_s = max(0.01, min(self.options.route_s, self.left_s))
         asked_s = limit_s if metals == 1 else _ASKED * limit_s
