@@ -188,6 +188,10 @@ class RowVariables:
         """Give the nets left and right of a finger with this label."""
         return _ends(self._kinds, label)
 
+    def gate(self, label: int) -> str:
+        """Give the net at the gate of a finger with this label."""
+        return self._kinds[(label - 1) // 2].gate
+
     def forbid(self, rows: Rows) -> None:
         """Ask for other rows than these, and than these seen from behind."""
         for each in (rows, _mirrored(rows, self._kinds)):

@@ -22,7 +22,7 @@ from edarl.layout.solver import cp_model, new_solver
 from edarl.layout.technology import Technology
 from edarl.layout.wires import Wires
 
-__all__ = ["JointResult", "place_and_route"]
+__all__ = ["JointModel", "JointResult", "place_and_route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def place_and_route(
         raise ConfigError(f"`columns` should be at least 1, actual value: {columns}")
     cp = cp_model("placing and routing at once")
     model = cp.CpModel()
-    joint = _Joint(model, cell, technology, columns, second_metal=second_metal)
+    joint = JointModel(model, cell, technology, columns, second_metal=second_metal)
     for rows in avoid:
         joint.rows.forbid(rows)
     solver = new_solver(cp, limit_s, seed, threads)
@@ -86,11 +86,26 @@ def place_and_route(
     return JointResult(placement, found, joint.wires.values(solver), "routed")
 
 
-class _Joint:
+class JointModel:
     """The model: rows, wires, and what the wires have to join, which the rows say.
 
     The terminals are those of `edarl.layout.grid.grid_of`, or fewer ways to them: a diffusion may
     be reached at its outer track only, where the fins of its fingers differ.
+
+    Args:
+        model: A CP-SAT model.
+        cell: The netlist.
+        technology: The rules.
+        columns: Gate columns, empty ones included.
+        second_metal: Whether wires may use the second metal.
+        in_pieces: Whether nets may fall into pieces, which `pieces` counts.
+
+    Attributes:
+        kinds: The fingers to place.
+        rows: Where they are.
+        nets: The nets to wire.
+        wires: Their wires.
+        pieces: How many pieces of a net are too many; empty where nets have to be whole.
     """
 
     def __init__(
@@ -101,16 +116,25 @@ class _Joint:
         columns: int,
         *,
         second_metal: bool,
+        in_pieces: bool = False,
     ) -> None:
         drawing = technology.drawn()
         self._model = model
         self._columns = columns
+        self._tracks: Mapping[Kind, Sequence[int]] = {"p": drawing.p_tracks, "n": drawing.n_tracks}
+        self._gate_track = drawing.gate_track
         self._first = technology.boundary_columns // 2
         self.kinds = finger_kinds(cell, technology)
         self.rows = RowVariables(model, self.kinds, columns, technology)
         supplies = {cell.supply, cell.ground}
         used = {net for item in self.kinds for net in (item.gate, item.one, item.other)}
         self.nets = sorted(used - supplies)
+        whole = {net: model.new_bool_var("") for net in self.nets} if in_pieces else {}
+        most = 2 * len(cell.devices)
+        self.pieces = {net: model.new_int_var(0, most, "") for net in whole}
+        for net, is_whole in whole.items():
+            model.add(self.pieces[net] == 0).only_enforce_if(is_whole)
+            model.add(self.pieces[net] >= 1).only_enforce_if(is_whole.negated())
         self.wires = Wires(
             model,
             self.nets,
@@ -118,6 +142,7 @@ class _Joint:
             drawing.tracks_nm,
             drawing.near_tracks,
             second_metal=second_metal,
+            whole=whole or None,
         )
         self._roots: dict[Node, list[Any]] = {}
         gates = {item.gate for item in self.kinds}
@@ -130,11 +155,67 @@ class _Joint:
             if net not in gates and net not in cell.signal_pins
         }
         thin = _thin(cell, technology, self.kinds)
-        rows: dict[Kind, Sequence[int]] = {"p": drawing.p_tracks, "n": drawing.n_tracks}
-        for kind, tracks in rows.items():
-            self._serve_diffusions(kind, tracks, there[kind], wired, thin)
-        self._serve_gates(drawing.gate_track)
+        for kind in self._tracks:
+            self._serve_diffusions(kind, there[kind], wired, thin)
+        self._serve_gates()
         self._grow(wired)
+
+    def simplify(self) -> None:
+        """Leave out what most layouts do without: a smaller model, but no proof that there is none.
+
+        The two fingers of a net that joins them in series are neighbours, or one empty column
+        apart. A net at one p and one n gate alone has both in a column, and no metal but there.
+        Only nets of more than three fingers use the second metal.
+        """
+        nodes = {node for _, node in self.wires.at}
+        for net in self.nets:
+            gates = [item for item in self.kinds if item.gate == net]
+            ends = [item for item in self.kinds for end in (item.one, item.other) if end == net]
+            fingers = sum(item.count for item in (*gates, *ends))
+            rows = [item.kind for item in (*gates, *ends)]
+            kept = nodes
+            if not gates and fingers == 2 and len({*rows}) == 1:
+                self._keep_in_series(net, rows[0])
+                kept = {(x, y) for x, y in nodes if y in self._tracks[rows[0]]}
+            elif not ends and fingers == 2 and len({*rows}) == 2:
+                self._keep_in_a_column(net)
+                kept = {(x, y) for x, y in nodes if x % 2 and y == self._gate_track}
+            unused = nodes - kept
+            self._model.add(sum(self.wires.at[net, node] for node in unused) == 0)
+            if fingers <= 3:
+                above = [here for (name, _), here in self.wires.above.items() if name == net]
+                self._model.add(sum(above) == 0)
+
+    def _keep_in_series(self, net: str, kind: Kind) -> None:
+        """Let the two ends on a net be one diffusion, or an empty column apart."""
+        row = self.rows.chosen[kind]
+
+        def on(column: int, side: int) -> list[Any]:
+            if not 0 <= column < self._columns:
+                return []
+            labels = row[column].items()
+            return [
+                taken for label, taken in labels if label and self.rows.ends(label)[side] == net
+            ]
+
+        for column in range(self._columns):
+            for side, step in ((0, -1), (1, 1)):
+                near = [*on(column + step, 1 - side), *on(column + 2 * step, 1 - side)]
+                for taken in on(column, side):
+                    self._model.add_bool_or([taken.negated(), *near])
+
+    def _keep_in_a_column(self, net: str) -> None:
+        """Let the p and the n finger with a gate stand in one column."""
+        for column in range(self._columns):
+            p, n = (
+                sum(
+                    taken
+                    for label, taken in row[column].items()
+                    if label and self.rows.gate(label) == net
+                )
+                for row in self.rows.chosen.values()
+            )
+            self._model.add(p == n)
 
     # ---------------------------------------------------------------- diffusions
 
@@ -176,13 +257,12 @@ class _Joint:
     def _serve_diffusions(
         self,
         kind: Kind,
-        tracks: Sequence[int],
         there: Mapping[tuple[int, str], Any],
         wired: Mapping[str, Any],
         thin: frozenset[int],
     ) -> None:
         """Let metal of its net reach every diffusion of a row that needs it."""
-        model = self._model
+        model, tracks = self._model, self._tracks[kind]
         for place in self._places():
             ways = [self._root_at((2 * place, track)) for track in tracks]
             model.add_at_most_one(ways)
@@ -208,7 +288,7 @@ class _Joint:
 
     # ---------------------------------------------------------------- gates
 
-    def _serve_gates(self, track: int) -> None:
+    def _serve_gates(self) -> None:
         """Let metal of its net reach every run of neighbouring columns with one gate."""
         model = self._model
         gates = sorted({item.gate for item in self.kinds})
@@ -220,7 +300,8 @@ class _Joint:
                     if label:
                         by_gate[self.kinds[(label - 1) // 2].gate].append(taken)
             on.append({gate: self._any(ways) for gate, ways in by_gate.items()})
-        vias = [self._root_at((2 * (at + self._first) + 1, track)) for at in range(self._columns)]
+        places = [2 * (column + self._first) + 1 for column in range(self._columns)]
+        vias = [self._root_at((x, self._gate_track)) for x in places]
         joined = [
             self._any([self._both(here[gate], beside[gate]) for gate in gates])
             for here, beside in pairwise(on)
@@ -229,7 +310,7 @@ class _Joint:
         for column, via in enumerate(vias):
             used = self._any(list(on[column].values()))
             model.add_implication(via, used)
-            node = (2 * (column + self._first) + 1, track)
+            node = (places[column], self._gate_track)
             for gate in gates:
                 if gate in self.nets:
                     model.add_bool_or(
@@ -251,7 +332,7 @@ class _Joint:
         return way
 
     def _grow(self, wired: Mapping[str, Any]) -> None:
-        """Let every net that needs metal have one root, and hang on it."""
+        """Let every net that needs metal have one root, one more for each further piece."""
         model = self._model
         roots = {}
         for node, ways in self._roots.items():
@@ -259,7 +340,7 @@ class _Joint:
             model.add_bool_or([roots[node].negated(), *ways])
         for net in self.nets:
             own = [self._both(root, self.wires.at[net, node]) for node, root in roots.items()]
-            model.add(sum(own) == wired.get(net, 1))
+            model.add(sum(own) == wired.get(net, 1) + self.pieces.get(net, 0))
         self.wires.grow({node: [root] for node, root in roots.items()})
 
     def _any(self, ways: Sequence[Any]) -> Any:

@@ -59,6 +59,7 @@ class Wires:
         tracks_nm: Where the tracks are.
         near_tracks: Pairs of tracks that are one pitch apart.
         second_metal: Whether wires may use the second metal.
+        whole: Says of nets whether they have to be one piece; None: all have to.
 
     Attributes:
         at: Whether a net covers a node with the first metal.
@@ -68,6 +69,7 @@ class Wires:
         node_above: Whether any does.
         upper: Whether the second metal runs along an edge.
         lift: Whether a via joins the metals at a node.
+        crossing: With ``whole``, whether a net would have to run from a column to the next.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Wires:
         near_tracks: Sequence[tuple[int, int]],
         *,
         second_metal: bool,
+        whole: Mapping[str, Any] | None = None,
     ) -> None:
         self._model = model
         self._nets = nets
@@ -107,8 +110,9 @@ class Wires:
         self._keep_first_metal()
         if second_metal:
             self._keep_second_metal()
+        self.crossing: dict[tuple[str, int], Any] = {}
         for net in nets:
-            self._keep_whole_across(net)
+            self._keep_whole_across(net, None if whole is None else whole[net])
 
     def grow(self, roots: Mapping[Node, Sequence[Any]]) -> None:
         """Let everything that a net covers hang together.
@@ -260,8 +264,8 @@ class Wires:
 
     # ---------------------------------------------------------------- rules
 
-    def _keep_whole_across(self, net: str) -> None:
-        """Let a net that has metal on both sides of a column's edge cross it.
+    def _keep_whole_across(self, net: str, whole: Any) -> None:
+        """Let a net that has metal on both sides of a column's edge cross it, if it is whole.
 
         That is so in every solution; to say it tells the search early where there is no room.
         """
@@ -281,7 +285,12 @@ class Wires:
                 for y in range(len(self._tracks_nm))
                 if (edge := ((x, y), (x + 1, y))) in along
             ]
-            self._when([left[x], right[x + 1]], crossing)
+            if whole is None:
+                self._when([left[x], right[x + 1]], crossing)
+                continue
+            self.crossing[net, x] = self._model.new_bool_var("")
+            self._when([left[x], right[x + 1]], [self.crossing[net, x]])
+            self._when([self.crossing[net, x], whole], crossing)
 
     def _keep_first_metal(self) -> None:
         for (x, y), here in self.node.items():

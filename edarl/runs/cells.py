@@ -18,8 +18,9 @@ from edarl.layout.fixing import FixOutcome, FixTask
 from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Label, Shape, draw
 from edarl.layout.grid import grid_of
-from edarl.layout.joint import place_and_route
+from edarl.layout.joint import JointResult, place_and_route
 from edarl.layout.maze import route_by_ripup
+from edarl.layout.neighbourhoods import search_layout
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.outcome import PlacementOutcome
 from edarl.layout.placement import Placement
@@ -55,6 +56,10 @@ FIXERS: Mapping[str, str] = {
 _Fixer = Callable[[FixTask], FixOutcome]
 _FIX_CHECKS = 300
 """Checks of design rules that mending one routing may take, its start included."""
+
+
+_ASKED = 0.25
+"""Share of the time for two metals after which one question for all gives way to a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,20 +394,38 @@ class _Run:
         """Give placements of a width that can be wired; returns what the first search came to."""
         avoid: list[Rows] = []
         for _ in range(self.options.tries):
-            found = place_and_route(
-                self.cell,
-                self.technology,
-                width_cpp - self.technology.boundary_columns,
-                second_metal=metals == 2,
-                limit_s=max(0.01, min(self.options.route_s, self.left_s)),
-                seed=self.options.seed,
-                avoid=avoid,
-            )
+            found = self._joint(width_cpp, metals, avoid)
             if found.placement is None:
                 return "routed" if avoid else found.status
             avoid.append(found.rows)
             yield _Attempt(found.placement, metals == 2, found.wires)
         return "routed"
+
+    def _joint(self, width_cpp: int, metals: int, avoid: Sequence[Rows]) -> JointResult:
+        """Place and route at once: by one question, in two metals also by neighbourhoods."""
+        columns = width_cpp - self.technology.boundary_columns
+        limit_s = max(0.01, min(self.options.route_s, self.left_s))
+        asked_s = limit_s if metals == 1 else _ASKED * limit_s
+        found = place_and_route(
+            self.cell,
+            self.technology,
+            columns,
+            second_metal=metals == 2,
+            limit_s=asked_s,
+            seed=self.options.seed,
+            avoid=avoid,
+        )
+        if found.status != "unknown" or metals == 1:
+            return found
+        return search_layout(
+            self.cell,
+            self.technology,
+            columns,
+            second_metal=True,
+            limit_s=max(0.01, min(limit_s - asked_s, self.left_s)),
+            seed=self.options.seed,
+            avoid=avoid,
+        )
 
     def _placements(self) -> Iterator[Iterable[Placement]]:
         """Give the placements to try in groups, the narrowest first."""

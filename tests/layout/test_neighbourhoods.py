@@ -1,0 +1,65 @@
+"""Large-neighbourhood search: what it finds is placed and routed, and repeats."""
+
+import pytest
+
+pytest.importorskip("ortools", reason="needs the extra `layout`")
+
+from edarl.errors import ConfigError
+from edarl.layout.exact import place_exactly
+from edarl.layout.grid import grid_of
+from edarl.layout.neighbourhoods import search_layout
+from edarl.layout.netlist import basic_cells
+from edarl.layout.router import route_exactly
+from edarl.layout.technology import load_technology
+
+ASAP7 = load_technology("asap7")
+BASIC = basic_cells()
+
+
+@pytest.mark.parametrize(
+    ("name", "second_metal"), [("INV", False), ("AOI21", False), ("DLATCH", True)]
+)
+def test_what_is_found_can_be_routed(name: str, second_metal: bool) -> None:
+    cell = BASIC[name]
+    columns = place_exactly(cell, ASAP7).bound_cpp - ASAP7.boundary_columns
+    result = search_layout(cell, ASAP7, columns, second_metal=second_metal, limit_s=300)
+    assert result.status == "routed"
+    assert result.placement is not None
+    assert result.placement.is_legal
+    assert len(result.placement.columns) == columns
+    routing = route_exactly(
+        grid_of(result.placement), second_metal=second_metal, polish=0, hint=result.wires
+    )
+    assert routing.status == "routed"
+
+
+def test_pieces_are_told_and_none_is_left_at_the_end() -> None:
+    told: list[int] = []
+    result = search_layout(BASIC["XOR2"], ASAP7, 8, limit_s=300, on_pieces=told.append)
+    assert result.status == "routed"
+    assert told[-1] == 0
+    assert all(count > 0 for count in told[:-1])
+
+
+def test_a_seed_repeats_its_answer() -> None:
+    one, two = (search_layout(BASIC["AOI21"], ASAP7, 4, seed=3, limit_s=300) for _ in range(2))
+    assert one.rows == two.rows
+    assert one.wires == two.wires
+
+
+def test_rows_that_are_not_wanted_are_not_given() -> None:
+    first = search_layout(BASIC["AOI21"], ASAP7, 4, limit_s=300)
+    second = search_layout(BASIC["AOI21"], ASAP7, 4, limit_s=300, avoid=[first.rows])
+    assert first.status == second.status == "routed"
+    assert first.rows != second.rows
+
+
+def test_what_the_time_did_not_do_for_is_unknown() -> None:
+    result = search_layout(BASIC["FA"], ASAP7, 12, second_metal=True, limit_s=0.01)
+    assert result.status == "unknown"
+    assert result.placement is None
+
+
+def test_there_has_to_be_a_column() -> None:
+    with pytest.raises(ConfigError, match="`columns` should be at least 1, actual value: 0"):
+        search_layout(BASIC["INV"], ASAP7, 0)
