@@ -164,7 +164,7 @@ def may_be_narrower(cell: CellNetlist, width_cpp: int, technology: Technology) -
 def way_of(cell: CellNetlist, limit_s: float, *, reorder: bool = False) -> LayoutOptions:
     """Give how a cell is laid out: in as many metals as the library's own."""
     metals = 2 if cell.name in two_metal_cells() else 1
-    return LayoutOptions(metals=metals, total_s=limit_s, reorder=reorder)
+    return LayoutOptions(metals=metals, limit_s=limit_s, reorder=reorder)
 
 
 def laid_out(

@@ -104,7 +104,7 @@ def layout(
     evaluations: Annotated[
         int, typer.Option(help="Placements that a method but exact judges per try.")
     ] = 3000,
-    limit: Annotated[float, typer.Option(help="Most seconds of the exact proof.")] = 60.0,
+    limit: Annotated[float, typer.Option(help="Most seconds in all.")] = 600.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 6,
     route_limit: Annotated[

@@ -95,7 +95,6 @@ def bench(
             seed=seed,
             evaluations=evaluations,
             limit_s=limit,
-            total_s=limit,
             tries=tries,
             wider=wider,
             route_s=route_limit,

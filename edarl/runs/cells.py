@@ -70,11 +70,10 @@ class LayoutOptions:
         method: A key of `METHODS`.
         seed: The one seed, >= 0.
         evaluations: Placements that a method but exact judges per try, >= 1.
-        limit_s: Most seconds of the exact placement's proof.
         tries: Placements of one width that are routed before the cell gets wider, >= 1.
         wider: Columns that it may get wider, >= 0.
         route_s: Most seconds per width and number of metals, > 0.
-        total_s: Most seconds in all, > 0; when they are over, the best found so far is given.
+        limit_s: Most seconds in all, > 0; when they are over, the best found so far is given.
         metals: Layers that wires may use: 1, or 2 where the first does not do.
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
         router: A key of `ROUTERS`; ``ripup`` uses one metal, whatever ``metals`` says.
@@ -90,11 +89,10 @@ class LayoutOptions:
     method: str = "exact"
     seed: int = 0
     evaluations: int = 3000
-    limit_s: float = 60.0
     tries: int = 5
     wider: int = 6
     route_s: float = 60.0
-    total_s: float = 600.0
+    limit_s: float = 600.0
     metals: int = 2
     policy: Path | None = None
     router: str = "exact"
@@ -112,7 +110,7 @@ class LayoutOptions:
         least = {"seed": 0, "evaluations": 1, "tries": 1, "wider": 0}
         if self.metals not in (1, 2):
             raise ConfigError(f"`metals` should be 1 or 2, actual value: {self.metals}")
-        for name in ("limit_s", "route_s", "total_s"):
+        for name in ("limit_s", "route_s"):
             if not getattr(self, name) > 0:
                 raise ConfigError(
                     f"`{name}` should be above 0, actual value: {getattr(self, name)}"
@@ -317,7 +315,7 @@ class _Run:
     @property
     def left_s(self) -> float:
         """Seconds that are left."""
-        return max(0.0, self.options.total_s - self.elapsed_s)
+        return max(0.0, self.options.limit_s - self.elapsed_s)
 
     def best(self) -> CellLayout | None:
         """Give the first clean layout, else the one with the fewest violations, if any."""
@@ -360,7 +358,8 @@ class _Run:
         metals = range(1, 1 + (options.metals if options.router == "exact" else 1))
         if options.method == "exact":
             self.tell("placing")
-            most_s = min(options.limit_s, options.total_s)
+            # Half is left for the wires, from the width on that is proved by then.
+            most_s = max(0.01, self.left_s / 2)
             result = place_exactly(self.cell, self.technology, limit_s=most_s, seed=options.seed)
             self.bound_cpp = result.bound_cpp
             if options.router == "exact":

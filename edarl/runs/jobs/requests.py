@@ -277,7 +277,7 @@ class LayoutRequest(_Request):
     method: Literal["exact", "anneal", "random"] = Field(
         "exact", description="exact: the least width, proved; anneal; random."
     )
-    time_limit_s: float = Field(30.0, gt=0, le=60, description="Most seconds of the exact proof.")
+    time_limit_s: float = Field(120.0, gt=0, le=600, description="Most seconds in all.")
     evaluations: int = Field(
         3000, ge=1, le=100_000, description="Placements that anneal and random judge per try."
     )

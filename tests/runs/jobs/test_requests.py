@@ -76,7 +76,7 @@ def test_a_request_survives_the_queue(kind: str) -> None:
         ("layout", {"cell": "NAND9"}, "should be one of INV"),
         ("layout", {"technology": "/tmp/a.toml"}, "technology"),
         ("layout", {"technology": "nangate45"}, "not drawn"),
-        ("layout", {"time_limit_s": 61}, "time_limit_s"),
+        ("layout", {"time_limit_s": 601}, "time_limit_s"),
     ],
 )
 def test_an_unusable_request_names_what_is_wrong(
