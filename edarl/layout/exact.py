@@ -21,6 +21,7 @@ from edarl.layout.solver import cp_model, new_solver
 from edarl.layout.technology import Technology
 
 __all__ = [
+    "EMPTY",
     "ExactResult",
     "RowVariables",
     "Rows",
@@ -33,7 +34,8 @@ __all__ = [
 Rows = Mapping[Kind, Sequence[int]]
 """Labels by row, column after column."""
 
-_EMPTY = 0
+EMPTY = 0
+"""The label of a column that is empty in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class RowVariables:
         gates = sorted({item.gate for item in kinds})
         column_gate = [model.new_int_var(0, len(gates) - 1, "") for _ in range(columns)]
         for kind in ("p", "n"):
-            labels = sorted({_EMPTY, *_labels(kinds, kind)})
+            labels = sorted({EMPTY, *_labels(kinds, kind)})
             row = [{label: model.new_bool_var("") for label in labels} for _ in range(columns)]
             self.chosen[kind] = row
             for place in row:
@@ -180,7 +182,7 @@ class RowVariables:
             if not technology.gate_cut:
                 for gate, place in zip(column_gate, row, strict=True):
                     for label, taken in place.items():
-                        if label != _EMPTY:
+                        if label != EMPTY:
                             name = kinds[(label - 1) // 2].gate
                             model.add(gate == gates.index(name)).only_enforce_if(taken)
 
@@ -217,7 +219,7 @@ def _mirrored(rows: Rows, kinds: Sequence[FingerKind]) -> Rows:
     """Give rows seen from behind."""
 
     def turned(label: int) -> int:
-        if label == _EMPTY:
+        if label == EMPTY:
             return label
         index = (label - 1) // 2
         first, *others = _ways(index, kinds[index])
@@ -271,7 +273,7 @@ def _shorten(
             for column, place in enumerate(row):
                 for label, taken in place.items():
                     item = kinds[(label - 1) // 2]
-                    if label != _EMPTY and net in (item.gate, item.one, item.other):
+                    if label != EMPTY and net in (item.gate, item.one, item.other):
                         model.add(first <= column).only_enforce_if(taken)
                         model.add(last >= column).only_enforce_if(taken)
         spans.append(last - first)
@@ -348,10 +350,10 @@ def _automaton(
         for index, net in enumerate(nets)
         for gap in range(rule.different_nets)
     }
-    moves = [(free, _EMPTY, free)]
+    moves = [(free, EMPTY, free)]
     moves += [(free, label, state[_ends(kinds, label)[1], 0]) for label in labels]
     for (net, gap), number in state.items():
-        moves.append((number, _EMPTY, state.get((net, gap + 1), free)))
+        moves.append((number, EMPTY, state.get((net, gap + 1), free)))
         for label in labels:
             left, right = _ends(kinds, label)
             if left == net and (gap == 0 or gap >= rule.same_net):
@@ -364,7 +366,7 @@ def columns_of(rows: Rows, kinds: Sequence[FingerKind]) -> tuple[Column, ...]:
     waiting = [list(reversed(item.devices)) for item in kinds]
 
     def finger(label: int) -> Finger | None:
-        if label == _EMPTY:
+        if label == EMPTY:
             return None
         index = (label - 1) // 2
         return Finger(waiting[index].pop(), kinds[index].gate, *_ends(kinds, label))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edarl.layout.grid import Node, contacts, fins_by_finger
+from edarl.layout.grid import Node, bridged, contacts, fins_by_finger
 from edarl.layout.netlist import Kind
 from edarl.layout.placement import Placement
 from edarl.layout.router import Route
@@ -160,10 +160,22 @@ class _Pen:
     def contacts(self) -> Iterator[Shape]:
         """From diffusions and gates up to the first metal."""
         cell = self.placement.cell
-        reached = {t.contact: node for route in self.routes for node, t in route.vias if t.contact}
+        reached = {
+            (terminal.contact.kind, node[0] // 2): node
+            for route in self.routes
+            for node, terminal in route.vias
+            if terminal.contact
+        }
+        over = [
+            pair
+            for pair in bridged(self.placement)
+            if not all((item.kind, item.place) in reached for item in pair)
+        ]
+        needed = {item for pair in over for item in pair}
         for item in contacts(self.placement):
             supply = item.net in (cell.supply, cell.ground)
-            if not supply and item not in reached:
+            node = reached.get((item.kind, item.place))
+            if not supply and node is None and item not in needed:
                 continue
             x = item.place * self.pitch
             left, right = x - _TRENCH_NM / 2, x + _TRENCH_NM / 2
@@ -172,9 +184,17 @@ class _Pen:
             if supply:  # as far as its rail
                 low, high = (0.0, top) if item.kind == "n" else (bottom, self.drawing.height_nm)
                 yield Shape("LISD", left, low, right, high, item.net)
-            else:
-                yield Shape("LISD", left, bottom, right, top, item.net)
-                yield _square("V0", *self.at(reached[item]), _VIA_NM, item.net)
+                continue
+            if node is not None:  # at least as far as its via
+                x, y = self.at(node)
+                bottom, top = min(bottom, y - _VIA_NM / 2), max(top, y + _VIA_NM / 2)
+                yield _square("V0", x, y, _VIA_NM, item.net)
+            yield Shape("LISD", left, bottom, right, top, item.net)
+        for one, other in over:
+            bottom, top = self._rows(one.kind, 1)
+            left, right = (item.place * self.pitch for item in (one, other))
+            half = _TRENCH_NM / 2
+            yield Shape("LISD", left - half, bottom, right + half, top, one.net)
         for route in self.routes:
             for node, terminal in route.vias:
                 if terminal.gates:

@@ -6,13 +6,25 @@ Rows are the technology's metal tracks. A terminal is a set of nodes, any of whi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from edarl.layout.netlist import Kind
 from edarl.layout.placement import Placement
+from edarl.layout.technology import Technology
 
-__all__ = ["Contact", "Grid", "Node", "Terminal", "contacts", "fins_by_finger", "grid_of"]
+__all__ = [
+    "Contact",
+    "Grid",
+    "Node",
+    "Terminal",
+    "bridged",
+    "contacts",
+    "fins_by_finger",
+    "grid_of",
+]
 
 Node = tuple[int, int]
 """Half columns from the cell's left edge, and the number of the track from below."""
@@ -43,7 +55,7 @@ class Terminal:
         net: The net.
         nodes: The grid's nodes there, at least one.
         gates: The gate columns that it serves, from the cell's left edge; empty for a diffusion.
-        contact: The diffusion, None for a gate.
+        contact: The diffusion, None for a gate; where one contact does for two, the left one.
     """
 
     net: str
@@ -116,54 +128,81 @@ def contacts(placement: Placement) -> list[Contact]:
     return [Contact(kind, net, place, count) for (kind, place, net), count in sorted(found.items())]
 
 
-def grid_of(placement: Placement) -> Grid:
+def bridged(placement: Placement) -> list[tuple[Contact, Contact]]:
+    """Give the pairs of diffusions on one net with an empty column between, supplies left out."""
+    supplies = {placement.cell.supply, placement.cell.ground}
+    found = contacts(placement)
+    by_place = {(item.kind, item.place): item for item in found}
+    first = placement.technology.boundary_columns // 2
+    pairs = []
+    for item in found:
+        beside = by_place.get((item.kind, item.place + 1))
+        if beside is None or beside.net != item.net or item.net in supplies:
+            continue
+        if placement.columns[item.place - first].row(item.kind) is None:
+            pairs.append((item, beside))
+    return pairs
+
+
+def grid_of(placement: Placement, *, stretched: bool = False) -> Grid:
     """Give the grid with all terminals that need metal.
 
     Diffusions on a supply reach their rail by themselves, and a net that is one diffusion alone
     needs no metal at all.
 
+    Args:
+        placement: A legal placement.
+        stretched: Whether contacts may be longer than their diffusions: up to the inner track where
+            fins are few, and over an empty column to the same net.
+
     Raises:
         ConfigError: Cells are only placed in this technology.
     """
     cell = placement.cell
-    drawing = placement.technology.drawn()
-    first = placement.technology.boundary_columns // 2
     supplies = {cell.supply, cell.ground}
-    terminals: list[Terminal] = []
-    group: list[int] = []
-    columns = placement.columns
-
-    def gate(index: int) -> str | None:
-        column = columns[index]
-        finger = column.p or column.n
-        return finger.gate if finger else None
-
-    for index in range(len(columns)):
-        group.append(index)
-        net = gate(index)
-        if index + 1 < len(columns) and net is not None and gate(index + 1) == net:
-            continue
-        if net is not None:
-            places = tuple(each + first for each in group)
-            nodes = tuple((2 * place + 1, drawing.gate_track) for place in places)
-            terminals.append(Terminal(net, nodes, gates=places))
-        group = []
+    terminals = _gate_terminals(placement)
     gates = {terminal.net for terminal in terminals}
     diffusions = [item for item in contacts(placement) if item.net not in supplies]
+    beside = dict(bridged(placement)) if stretched else {}
+    second = set(beside.values())
+    counts = Counter(item.net for item in diffusions if item not in second)
     pins = set(cell.signal_pins)
     for item in diffusions:
-        alone = sum(other.net == item.net for other in diffusions) == 1
-        if alone and item.net not in gates and item.net not in pins:
+        alone = counts[item.net] == 1 and item.net not in gates and item.net not in pins
+        if alone or item in second:
             continue
-        tracks = drawing.n_tracks if item.kind == "n" else drawing.p_tracks
-        if item.fins < 2:
-            tracks = tracks[:1]
-        nodes = tuple((2 * item.place, track) for track in tracks)
+        nodes = _contact_nodes(item, placement.technology, stretched=stretched)
+        if item in beside:
+            nodes += _contact_nodes(beside[item], placement.technology, stretched=stretched)
         terminals.append(Terminal(item.net, nodes, contact=item))
-    width = placement.width_cpp
+    drawing = placement.technology.drawn()
     return Grid(
-        2 * width,
+        2 * placement.width_cpp,
         drawing.tracks_nm,
         drawing.near_tracks,
         tuple(sorted(terminals, key=lambda t: (t.net, t.nodes))),
     )
+
+
+def _gate_terminals(placement: Placement) -> list[Terminal]:
+    """Give a terminal for each run of neighbouring columns on one gate net."""
+    first = placement.technology.boundary_columns // 2
+    track = placement.technology.drawn().gate_track
+    gates = [
+        finger.gate if (finger := column.p or column.n) else None for column in placement.columns
+    ]
+    terminals = []
+    for net, run in groupby(range(len(gates)), key=gates.__getitem__):
+        if net is not None:
+            places = tuple(index + first for index in run)
+            nodes = tuple((2 * place + 1, track) for place in places)
+            terminals.append(Terminal(net, nodes, gates=places))
+    return terminals
+
+
+def _contact_nodes(item: Contact, technology: Technology, *, stretched: bool) -> tuple[Node, ...]:
+    drawing = technology.drawn()
+    tracks = drawing.n_tracks if item.kind == "n" else drawing.p_tracks
+    if item.fins < 2 and not stretched:
+        tracks = tracks[:1]
+    return tuple((2 * item.place, track) for track in tracks)

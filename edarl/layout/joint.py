@@ -14,10 +14,10 @@ from itertools import pairwise
 from typing import Any
 
 from edarl.errors import ConfigError
-from edarl.layout.exact import Rows, RowVariables, columns_of
+from edarl.layout.exact import EMPTY, Rows, RowVariables, columns_of
 from edarl.layout.grid import Node
 from edarl.layout.netlist import CellNetlist, Kind
-from edarl.layout.placement import FingerKind, Placement, finger_kinds
+from edarl.layout.placement import Placement, finger_kinds
 from edarl.layout.solver import cp_model, new_solver
 from edarl.layout.technology import Technology
 from edarl.layout.wires import Wires
@@ -89,8 +89,7 @@ def place_and_route(
 class JointModel:
     """The model: rows, wires, and what the wires have to join, which the rows say.
 
-    The terminals are those of `edarl.layout.grid.grid_of`, or fewer ways to them: a diffusion may
-    be reached at its outer track only, where the fins of its fingers differ.
+    The terminals are those of `edarl.layout.grid.grid_of` with stretched contacts.
 
     Args:
         model: A CP-SAT model.
@@ -147,16 +146,14 @@ class JointModel:
         self._roots: dict[Node, list[Any]] = {}
         gates = {item.gate for item in self.kinds}
         there = {kind: self._diffusions(kind) for kind in self.rows.chosen}
+        over = {kind: self._bridges(kind, there[kind]) for kind in there}
         wired = {
-            net: self._wired(
-                net, [d for of in there.values() for (_, n), d in of.items() if n == net]
-            )
+            net: self._wired(net, _of(net, there), _of(net, over))
             for net in self.nets
             if net not in gates and net not in cell.signal_pins
         }
-        thin = _thin(cell, technology, self.kinds)
         for kind in self._tracks:
-            self._serve_diffusions(kind, there[kind], wired, thin)
+            self._serve_diffusions(kind, there[kind], over[kind], wired)
         self._serve_gates()
         self._grow(wired)
 
@@ -164,8 +161,8 @@ class JointModel:
         """Leave out what most layouts do without: a smaller model, but no proof that there is none.
 
         The two fingers of a net that joins them in series are neighbours, or one empty column
-        apart. A net at one p and one n gate alone has both in a column, and no metal but there.
-        Only nets of more than three fingers use the second metal.
+        apart, and it has no metal. A net at one p and one n gate alone has both in a column, and no
+        metal but there. Only nets of more than three fingers use the second metal.
         """
         nodes = {node for _, node in self.wires.at}
         for net in self.nets:
@@ -176,7 +173,7 @@ class JointModel:
             kept = nodes
             if not gates and fingers == 2 and len({*rows}) == 1:
                 self._keep_in_series(net, rows[0])
-                kept = {(x, y) for x, y in nodes if y in self._tracks[rows[0]]}
+                kept = set()
             elif not ends and fingers == 2 and len({*rows}) == 2:
                 self._keep_in_a_column(net)
                 kept = {(x, y) for x, y in nodes if x % 2 and y == self._gate_track}
@@ -243,11 +240,26 @@ class JointModel:
                     found[place, net] = self._any(ways)
         return found
 
-    def _wired(self, net: str, diffusions: Sequence[Any]) -> Any:
-        """Say whether a net inside the cell needs metal: it does not where it is one diffusion."""
+    def _bridges(
+        self, kind: Kind, there: Mapping[tuple[int, str], Any]
+    ) -> dict[tuple[int, str], Any]:
+        """Make variables that say where a contact reaches to the right over an empty column."""
+        found = {}
+        for (place, net), here in there.items():
+            beside = there.get((place + 1, net))
+            if beside is not None:
+                empty = self.rows.chosen[kind][place - self._first][EMPTY]
+                found[place, net] = bridge = self._model.new_bool_var("")
+                for needed in (here, beside, empty):
+                    self._model.add_implication(bridge, needed)
+        return found
+
+    def _wired(self, net: str, diffusions: Sequence[Any], bridges: Sequence[Any]) -> Any:
+        """Say whether a net inside the cell needs metal: it does not where one contact does."""
         wired = self._model.new_bool_var("")
-        self._model.add(sum(diffusions) <= 1 + len(diffusions) * wired)
-        self._model.add(sum(diffusions) >= 2 * wired)
+        contacts = sum(diffusions) - sum(bridges)
+        self._model.add(contacts <= 1 + len(diffusions) * wired)
+        self._model.add(contacts >= 2 * wired)
         for of in (self.wires.at, self.wires.above):
             for (name, _), here in of.items():
                 if name == net:
@@ -258,33 +270,30 @@ class JointModel:
         self,
         kind: Kind,
         there: Mapping[tuple[int, str], Any],
+        bridges: Mapping[tuple[int, str], Any],
         wired: Mapping[str, Any],
-        thin: frozenset[int],
     ) -> None:
-        """Let metal of its net reach every diffusion of a row that needs it."""
+        """Let metal of its net reach every diffusion of a row that needs it, or a contact."""
         model, tracks = self._model, self._tracks[kind]
+        ways = {}
         for place in self._places():
-            ways = [self._root_at((2 * place, track)) for track in tracks]
-            model.add_at_most_one(ways)
-            high = [
-                taken
-                for label, _, taken in self._fingers(kind, place)
-                if (label - 1) // 2 not in thin
+            ways[place] = [self._root_at((2 * place, track)) for track in tracks]
+            model.add_at_most_one(ways[place])
+        reached = {place: self._any(of) for place, of in ways.items()}
+        for (place, net), here in there.items():
+            beside = [
+                self._both(bridges[left, net], reached[other])
+                for left, other in ((place, place + 1), (place - 1, place - 1))
+                if (left, net) in bridges
             ]
-            for way in ways[1:]:
-                model.add_bool_or([way.negated(), *high])
-            for net in self.nets:
-                here = there.get((place, net))
-                if here is None:
-                    continue
-                asked = [here.negated()]
-                if net in wired:
-                    asked.append(wired[net].negated())
-                model.add_bool_or([*asked, *ways])
-                nodes = [self.wires.at[net, (2 * place, track)] for track in tracks]
-                model.add_bool_or([*asked, *nodes])
-                for way, node in zip(ways, nodes, strict=True):
-                    model.add_bool_or([here.negated(), way.negated(), node])
+            asked = [here.negated(), *beside]
+            if net in wired:
+                asked.append(wired[net].negated())
+            nodes = [self.wires.at[net, (2 * place, track)] for track in tracks]
+            model.add_bool_or([*asked, *ways[place]])
+            model.add_bool_or([*asked, *nodes])
+            for way, node in zip(ways[place], nodes, strict=True):
+                model.add_bool_or([here.negated(), way.negated(), node])
 
     # ---------------------------------------------------------------- gates
 
@@ -360,9 +369,6 @@ class JointModel:
         return found
 
 
-def _thin(cell: CellNetlist, technology: Technology, kinds: Sequence[FingerKind]) -> frozenset[int]:
-    """Give the kinds with a finger of a single fin, which is too low for the inner track."""
-    fins = {device.name: device.fins // technology.fingers(device) for device in cell.devices}
-    return frozenset(
-        index for index, item in enumerate(kinds) if any(fins[name] < 2 for name in item.devices)
-    )
+def _of(net: str, rows: Mapping[Kind, Mapping[tuple[int, str], Any]]) -> list[Any]:
+    """Give what two rows have of a net."""
+    return [of[key] for of in rows.values() for key in of if key[1] == net]

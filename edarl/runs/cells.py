@@ -462,8 +462,9 @@ def _search(options: LayoutOptions) -> Callable[..., PlacementOutcome]:
 
 def _routed(attempt: _Attempt, options: LayoutOptions, left_s: float) -> Routing:
     """Route a placement in the way that was asked for."""
-    grid = grid_of(attempt.placement)
-    if options.router == "exact":
+    exact = options.router == "exact"
+    grid = grid_of(attempt.placement, stretched=exact)
+    if exact:
         return route_exactly(
             grid,
             second_metal=attempt.second_metal,
@@ -500,8 +501,16 @@ def _fixer(options: LayoutOptions) -> _Fixer | None:
 def _mended(
     placement: Placement, routes: tuple[Route, ...], fixer: _Fixer | None
 ) -> tuple[Route, ...]:
-    """Mend what the rules find in the first metal; wires that go up to the second are left."""
-    if fixer is None or any(route.lifts for route in routes):
+    """Mend what the rules find in the first metal.
+
+    Wires that go up to the second are left, and those that need stretched contacts.
+    """
+    vias = {net: len(terminals) for net, terminals in grid_of(placement).nets.items()}
+    if (
+        fixer is None
+        or any(route.lifts for route in routes)
+        or vias != {route.net: len(route.vias) for route in routes}
+    ):
         return routes
     return fixer(FixTask(placement, routes)).routes
 

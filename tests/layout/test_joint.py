@@ -50,7 +50,7 @@ def test_all_placements_that_can_be_routed_are_found_and_no_others(name: str, co
     routable = {
         nets_of(placement)
         for placement in every
-        if route_exactly(grid_of(placement), polish=0).status == "routed"
+        if route_exactly(grid_of(placement, stretched=True), polish=0).status == "routed"
     }
     assert routable
     found: list[Placement] = []
@@ -75,7 +75,7 @@ def test_the_least_width_can_be_routed_in_one_metal(name: str) -> None:
     assert result.placement is not None
     assert result.placement.is_legal
     assert result.placement.width_cpp == least
-    routing = route_exactly(grid_of(result.placement), hint=result.wires)
+    routing = route_exactly(grid_of(result.placement, stretched=True), hint=result.wires)
     assert routing.status == "routed"
     assert place_and_route(cell, ASAP7, columns - 1).status == "impossible"
 

@@ -28,7 +28,10 @@ def test_what_is_found_can_be_routed(name: str, second_metal: bool) -> None:
     assert result.placement.is_legal
     assert len(result.placement.columns) == columns
     routing = route_exactly(
-        grid_of(result.placement), second_metal=second_metal, polish=0, hint=result.wires
+        grid_of(result.placement, stretched=True),
+        second_metal=second_metal,
+        polish=0,
+        hint=result.wires,
     )
     assert routing.status == "routed"
 
