@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -151,16 +152,13 @@ def layout(
         reorder=reorder,
     )
     technology = load_technology(tech)
-    cells = cells_of(source)
-    if name not in cells:
-        raise ConfigError(
-            f"{source} should have the cell {name}, actual cells: {', '.join(sorted(cells)[:12])}"
-        )
-    cell = cells[name]
+    cell = cells_of(source, [glob.escape(name)])[name]
     library_cpp = library_widths(library_lef, [name], technology).get(name)
+    folder = output or Path(name)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} should be a folder; give another with --output")
     with console(stderr=True).status("placing") as status:
         found = lay_out(cell, technology, options, on_progress=status.update)
-    folder = output or Path(name)
     document = found.document() | {"library_width_cpp": library_cpp}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -185,10 +183,10 @@ def _show(found: CellLayout, library_cpp: int | None, folder: Path) -> None:
     shown = console()
     placement = found.placement
     proof = ""
-    if placement.width_cpp == found.bound_cpp:
+    if found.is_least:
         proof = ", proved to be the least"
-    elif placement.width_cpp == found.routable_bound_cpp:
-        proof = f", proved to be the least that can be routed ({found.bound_cpp} without wires)"
+        if placement.width_cpp != found.bound_cpp:
+            proof += f" that can be routed ({found.bound_cpp} without wires)"
     tried = "1 placement" if found.tries == 1 else f"{found.tries} placements"
     beside = "" if library_cpp is None else f", the library's is {library_cpp}"
     shown.print(

@@ -216,7 +216,7 @@ def _document(record: CellRecord, library_cpp: Mapping[str, int]) -> dict[str, A
         "width_cpp": record.width_cpp,
         "bound_cpp": record.bound_cpp,
         "routable_bound_cpp": record.routable_bound_cpp,
-        "proved": record.width_cpp is not None and record.width_cpp == record.bound_cpp,
+        "proved": record.is_least,
         "library_width_cpp": library_cpp.get(record.cell),
         "wire_length_nm": record.wire_length_nm,
         "drc_violations": list(record.violations),
@@ -277,7 +277,7 @@ def _show(records: list[CellRecord], library_cpp: Mapping[str, int]) -> None:
     for method in methods:
         these = [record for record in records if record.method == method]
         clean = [record for record in these if record.is_clean]
-        proved = sum(record.width_cpp == record.bound_cpp for record in clean)
+        proved = sum(record.is_least for record in clean)
         shown.print(
             f"  {method}: {len(clean)} of {len(these)} clean, {proved} of them at a width proved "
             f"to be the least; {sum(r.width_cpp or 0 for r in clean)} CPP in all clean ones"

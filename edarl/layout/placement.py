@@ -8,7 +8,7 @@ Where they do not, the technology's empty columns stand between.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -239,7 +239,3 @@ def _is_of(finger: Finger, devices: dict[str, Device], kind: Kind) -> bool:
         and device.gate == finger.gate
         and {device.source, device.drain} == {finger.left, finger.right}
     )
-
-
-def _rows(columns: Sequence[Column], kind: Kind) -> list[Finger | None]:
-    return [column.row(kind) for column in columns]

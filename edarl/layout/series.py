@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 
 from edarl.layout.netlist import CellNetlist, Device
 
@@ -50,44 +51,69 @@ class _Part:
         nets = (one, *self.inner, other)
         for parts in itertools.permutations(self.parts) if self.inner else [self.parts]:
             ends = itertools.pairwise(nets) if self.inner else [(one, other)] * len(parts)
-            inside = [part.between(*pair) for part, pair in zip(parts, ends, strict=True)]
-            for devices in itertools.product(*inside):
-                yield tuple(itertools.chain.from_iterable(devices))
+            pairs = zip(parts, ends, strict=True)
+            yield from _together([partial(part.between, *pair) for part, pair in pairs])
+
+    def orders(self, most: int | None) -> Iterator[tuple[Device, ...]]:
+        """Give its transistors where it stands, in at most so many orders, the given one first."""
+        return itertools.islice(self.between(self.one, self.other), most)
 
     def shape(self) -> tuple[object, ...]:
         """Give what is left when orders and the nets inside do not count."""
         if self.device is not None:
-            gate, fins = self.device.gate, self.device.fins
-            return (gate, fins, self.device.width_nm, self.device.length_nm)
+            return astuple(replace(self.device, name="", source="", drain=""))
         return (bool(self.inner), *sorted((part.shape() for part in self.parts), key=repr))
 
 
 def series_orders(cell: CellNetlist) -> Iterator[CellNetlist]:
-    """Give a cell's netlist, then every other that differs in the order of what is in series."""
+    """Give a cell's netlist, then every other that differs in the order of what is in series.
+
+    Networks that are not made of series and parallel parts alone, and those that end in the open,
+    stay as they are.
+    """
     kept = {device.name: index for index, device in enumerate(cell.devices)}
-    ways = [part.between(part.one, part.other) for part in _parts(cell)]
-    for devices in itertools.product(*ways):
-        found = sorted(itertools.chain.from_iterable(devices), key=lambda d: kept[d.name])
-        yield replace(cell, devices=tuple(found))
+    fixed = _fixed(cell)
+    ways = [
+        partial(part.orders, most=None if {part.one, part.other} <= fixed else 1)
+        for part in _parts(cell)
+    ]
+    for devices in _together(ways):
+        yield replace(cell, devices=tuple(sorted(devices, key=lambda d: kept[d.name])))
 
 
 def differ_in_order_alone(one: CellNetlist, other: CellNetlist) -> bool:
     """Say whether two netlists are the same but for the order of what is in series."""
-    return one.pins == other.pins and _shape(one) == _shape(other)
+    ends = ((cell.pins, cell.supply, cell.ground) for cell in (one, other))
+    return len(set(ends)) == 1 and _shape(one) == _shape(other)
+
+
+def _together(
+    ways: Sequence[Callable[[], Iterator[tuple[Device, ...]]]],
+) -> Iterator[tuple[Device, ...]]:
+    """Give the transistors of several parts together, in all combinations of their orders."""
+    if not ways:
+        yield ()
+        return
+    first, *others = ways
+    for devices in first():
+        for more in _together(others):
+            yield *devices, *more
 
 
 def _shape(cell: CellNetlist) -> Counter[object]:
     return Counter((frozenset((part.one, part.other)), part.shape()) for part in _parts(cell))
 
 
+def _fixed(cell: CellNetlist) -> set[str]:
+    """Give the nets that are more than what joins transistors of one kind in series."""
+    p, n = ({net for d in cell.of_kind(kind) for net in (d.source, d.drain)} for kind in ("p", "n"))
+    held = {net for device in cell.devices for net in (device.gate, device.bulk)}
+    return {*cell.pins, *held, *(p & n)}
+
+
 def _parts(cell: CellNetlist) -> list[_Part]:
     """Fold a cell's transistors as far as they are in parallel or in series."""
-    gates = {device.gate for device in cell.devices}
-    ends = {
-        kind: {net for d in cell.of_kind(kind) for net in (d.source, d.drain)}
-        for kind in ("p", "n")
-    }
-    fixed = {*cell.pins, *gates, *(ends["p"] & ends["n"])}
+    fixed = _fixed(cell)
     found = []
     for kind in ("p", "n"):
         parts = [_Part(d.source, d.drain, d) for d in cell.of_kind(kind)]

@@ -29,6 +29,6 @@ def new_solver(cp: Any, limit_s: float, seed: int, threads: int) -> Any:
     """Give a solver with a limit of seconds; one thread repeats its answer exactly."""
     solver = cp.CpSolver()
     solver.parameters.max_time_in_seconds = limit_s
-    solver.parameters.random_seed = seed
+    solver.parameters.random_seed = seed % 2**31  # it takes no more
     solver.parameters.num_workers = threads
     return solver

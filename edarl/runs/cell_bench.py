@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +57,12 @@ class CellRecord:
     def is_clean(self) -> bool:
         """Whether there is a layout, no rule is broken, and the netlist is the one asked for."""
         return self.failure is None and not self.violations and self.lvs == "match"
+
+    @property
+    def is_least(self) -> bool:
+        """Whether it is proved that nothing narrower can be placed, or routed on the grid."""
+        known = self.bound_cpp if self.routable_bound_cpp is None else self.routable_bound_cpp
+        return self.is_clean and self.width_cpp == known
 
 
 _RECORD = TypeAdapter(CellRecord)
@@ -119,13 +126,19 @@ def read_records(path: Path) -> list[CellRecord]:
         try:
             found.append(_RECORD.validate_json(line))
         except ValidationError as error:
-            if number == len(lines) and not line.endswith("\n"):
+            if number == len(lines) and _is_torn(line):
                 break  # a run was killed while it wrote this line
             raise ConfigError(
                 f"{path}, line {number} should be a record of a cell, actual: {line[:60]!r}; give "
                 "another file, or move it away"
             ) from error
     return found
+
+
+def _is_torn(line: str) -> bool:
+    """Say whether a line is the beginning of a record."""
+    begins = '{"cell": '
+    return not line.endswith("\n") and line[: len(begins)] == begins[: len(line)]
 
 
 def _record(
@@ -158,7 +171,15 @@ def _record(
 def _settings(cell: CellNetlist, technology: Technology, options: LayoutOptions) -> str:
     """Name everything that can change a record."""
     told = json.dumps(asdict(options), sort_keys=True, default=str)
-    parts = [cell.spice(), technology.model_dump_json(), told]
+    packages = [f"{name} {version(name)}" for name in ("edarl", "ortools", "klayout", "gdstk")]
+    policies = [
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for folder in (options.policy, options.fix_policy)
+        if folder is not None
+        for file in sorted(folder.glob("*"))
+        if file.is_file()
+    ]
+    parts = [cell.spice(), technology.model_dump_json(), told, *packages, *policies]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -58,6 +58,8 @@ _FIX_CHECKS = 300
 """Checks of design rules that mending one routing may take, its start included."""
 
 
+_SHORT_S = 10.0
+"""Most seconds for a placement with short nets."""
 _ASKED = 0.25
 """Share of the time for two metals after which one question for all gives way to a search."""
 
@@ -159,6 +161,12 @@ class CellLayout:
         return not self.violations and self.lvs == "match"
 
     @property
+    def is_least(self) -> bool:
+        """Whether it is proved that nothing narrower can be placed, or routed on the grid."""
+        known = self.bound_cpp if self.routable_bound_cpp is None else self.routable_bound_cpp
+        return self.is_clean and self.placement.width_cpp == known
+
+    @property
     def wire_length_nm(self) -> float:
         """Length of the metals between nodes in nanometres."""
         drawing, pitch = self.placement.technology.drawn(), self.placement.technology.cpp_nm
@@ -177,7 +185,7 @@ class CellLayout:
             "width_cpp": placement.width_cpp,
             "bound_cpp": self.bound_cpp,
             "routable_bound_cpp": self.routable_bound_cpp,
-            "proved": placement.width_cpp == self.bound_cpp,
+            "proved": self.is_least,
             "layers": sorted({shape.layer for shape in self.shapes}),
             "series_reordered": self.reordered,
             "wire_length_nm": self.wire_length_nm,
@@ -347,7 +355,15 @@ class _Run:
                 best = found
             if found.is_clean:
                 break
-        return best
+        if best is None:
+            return None
+        return replace(
+            best,
+            bound_cpp=self.bound_cpp,
+            routable_bound_cpp=self.routable_bound_cpp,
+            tries=self.tried,
+            elapsed_s=self.elapsed_s,
+        )
 
     def attempts(self) -> Iterator[_Attempt]:
         """Give what to route, the narrowest first; of one width all in one metal, then all in two.
@@ -374,15 +390,21 @@ class _Run:
                     self.tell(f"routing in {placement.width_cpp} CPP, metals: {count}")
                     yield _Attempt(placement, count == 2, {})
 
-    def _routable(self, bound_cpp: int, metals: range) -> Iterator[_Attempt]:
-        """Give placements that can be wired, and keep account of the widths where none can."""
-        self.routable_bound_cpp = bound_cpp
+    def _widths(self, bound_cpp: int) -> range:
+        """Give the widths to try."""
         widest_cpp = bound_cpp + self.options.wider
         if self.widest_cpp is not None:
             widest_cpp = min(widest_cpp, self.widest_cpp)
-        for width_cpp in range(bound_cpp, widest_cpp + 1):
+        return range(bound_cpp, widest_cpp + 1)
+
+    def _routable(self, bound_cpp: int, metals: range) -> Iterator[_Attempt]:
+        """Give placements that can be wired, and keep account of the widths where none can."""
+        self.routable_bound_cpp = bound_cpp
+        for width_cpp in self._widths(bound_cpp):
             impossible = True
             for count in metals:
+                if not self.left_s:
+                    return
                 self.tell(f"placing and routing in {width_cpp} CPP, metals: {count}")
                 status = yield from self._routable_in(width_cpp, count)
                 impossible = impossible and status == "impossible"
@@ -430,16 +452,25 @@ class _Run:
         """Give the placements to try in groups, the narrowest first."""
         cell, technology, options = self.cell, self.technology, self.options
         if self.bound_cpp is not None:
-            for more in range(options.wider + 1):
-                columns = self.bound_cpp - technology.boundary_columns + more
-                found = short_placements(cell, technology, columns, seed=options.seed)
+            for width_cpp in self._widths(self.bound_cpp):
+                columns = width_cpp - technology.boundary_columns
+                most_s = max(0.01, min(_SHORT_S, self.left_s / options.tries))
+                found = short_placements(
+                    cell, technology, columns, limit_s=most_s, seed=options.seed
+                )
                 yield itertools.islice(found, options.tries)
             return
         search = _search(options)
-        outcomes = [
-            search(cell, technology, evaluations=options.evaluations, seed=options.seed + number)
-            for number in range(options.tries)
-        ]
+        outcomes = []
+        for number in range(options.tries):
+            if not self.left_s:
+                break
+            self.tell(f"placing, try {number + 1} of {options.tries}")
+            outcomes.append(
+                search(
+                    cell, technology, evaluations=options.evaluations, seed=options.seed + number
+                )
+            )
         yield sorted(
             (outcome.placement for outcome in outcomes),
             key=lambda placement: (placement.width_cpp, placement.wire_length_cpp),

@@ -12,7 +12,7 @@ pytest.importorskip("gdstk", reason="needs the extra `layout`")
 
 from edarl.cli.cell_source import library_widths
 from edarl.cli.output import ExitCode
-from edarl.layout.netlist import read_cells
+from edarl.layout.netlist import basic_cells, read_cells
 from edarl.layout.technology import load_technology
 from tests.cli.conftest import Run
 from tests.layout.conftest import asap7_library
@@ -121,7 +121,7 @@ def test_the_widths_of_asap7s_own_cells_are_those_that_are_known(asap7_library: 
 
 def test_what_cannot_be_laid_out_is_named(edarl: Run, tmp_path: Path) -> None:
     for arguments, message in (
-        (("basic", "NAND9"), "should have the cell NAND9, actual cells: AOI21"),
+        (("basic", "NAND9"), "basic should have a cell NAND9; it has INV"),
         (("none.cdl", "INV"), "cannot read the netlists in none.cdl"),
         (("basic", "INV", "--tech", "n3"), "the technology should be one of asap7, nangate45"),
         (("basic", "INV", "--tech", "nangate45"), "can be placed in nangate45, but not drawn"),
@@ -172,3 +172,22 @@ def test_a_policy_is_trained_and_places_cells(edarl: Run, tmp_path: Path) -> Non
     said = edarl("cell", "layout", "basic", "INV", "--method", "rl", "--policy", tmp_path / "none")
     assert said.code == ExitCode.CANNOT
     assert "none" in said.err
+
+
+def test_cells_that_were_not_asked_for_may_be_of_any_kind(edarl: Run, tmp_path: Path) -> None:
+    file = tmp_path / "library.sp"
+    file.write_text(
+        basic_cells()["INV"].spice()
+        + ".SUBCKT TAP VDD VSS\n.ENDS\n.SUBCKT R A B\nR1 A B 5\n.ENDS\n"
+    )
+    said = edarl("cell", "layout", file, "INV", "-o", tmp_path / "out")
+    assert said.code == ExitCode.DONE
+    assert edarl("cell", "layout", file, "TAP", "-o", tmp_path / "out").code == ExitCode.CANNOT
+
+
+def test_a_file_in_the_folders_place_is_refused_before_the_work(edarl: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    said = edarl("cell", "layout", "basic", "INV", "-o", tmp_path / "out")
+    assert said.code == ExitCode.CANNOT
+    assert "out should be a folder; give another with --output" in said.err.replace("\n", " ")
+    assert (tmp_path / "out").read_text() == "mine"

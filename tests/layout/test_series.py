@@ -1,7 +1,7 @@
 """Other orders of what is in series: the same function, and sometimes a narrower cell."""
 
 from dataclasses import replace
-from itertools import islice, product
+from itertools import islice, pairwise, product
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_every_order_is_another_netlist_that_does_the_same(name: str, orders: in
     found = list(series_orders(cell))
     assert len(found) == len({order.devices for order in found}) == orders
     assert found[0].nets == cell.nets
-    for order in islice(found, 16):
+    for order in found[:: max(1, len(found) // 24)]:
         assert differ_in_order_alone(cell, order)
         assert behaviour(order) == behaviour(cell)
         known = [(d.name, d.gate, d.fins, d.width_nm, d.bulk) for d in cell.devices]
@@ -75,8 +75,40 @@ def test_a_changed_netlist_is_not_taken_for_another_order() -> None:
             {"gate": "VSS"},
             {"fins": device.fins + 1},
             {"source": "elsewhere"},
+            {"bulk": "A1"},
+            {"kind": "n" if device.kind == "p" else "p"},
         ):
             devices = list(cell.devices)
             devices[index] = replace(device, **change)
             assert not differ_in_order_alone(cell, replace(cell, devices=tuple(devices)))
     assert not differ_in_order_alone(cell, replace(cell, pins=cell.pins[::-1]))
+    exchanged = replace(cell, supply=cell.ground, ground=cell.supply)
+    assert not differ_in_order_alone(cell, exchanged)
+
+
+def stack(*ends: str, bulk: str = "VSS") -> CellNetlist:
+    """A cell whose n transistors stand in series along nets."""
+    lines = [
+        f"M{place} {one} A{place} {other} {bulk} nmos w=81n l=20n nfin=3"
+        for place, (one, other) in enumerate(pairwise(ends))
+    ]
+    pins = " ".join(f"A{place}" for place in range(len(lines)))
+    return parse_cells(
+        f".SUBCKT S {pins} VDD VSS Y\n" + "\n".join(lines) + "\nMP Y A0 VDD VDD pmos w=81n "
+        "l=20n nfin=3\n.ENDS\n",
+        "here",
+    )["S"]
+
+
+def test_what_ends_in_the_open_or_has_its_body_between_stays_as_it_is() -> None:
+    assert len(list(series_orders(stack("Y", "x", "y", "VSS")))) == 6
+    for cell in (stack("Y", "x", "y", "open"), stack("Y", "x", "VSS", bulk="x")):
+        assert list(series_orders(cell)) == [cell]
+
+
+def test_orders_come_one_by_one_however_many_there_are() -> None:
+    nets = ("Y", *(f"x{place}" for place in range(29)), "VSS")
+    first, second = islice(series_orders(stack(*nets)), 2)
+    assert first == stack(*nets)
+    assert first != second
+    assert differ_in_order_alone(first, second)

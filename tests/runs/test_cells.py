@@ -9,12 +9,13 @@ pytest.importorskip("klayout.db", reason="needs the extra `layout`")
 pytest.importorskip("gdstk", reason="needs the extra `layout`")
 
 from edarl.errors import ConfigError, NetlistError
+from edarl.layout.exact import place_exactly, short_placements
 from edarl.layout.grid import Grid
 from edarl.layout.maze import route_by_ripup
-from edarl.layout.netlist import basic_cells
+from edarl.layout.netlist import CellNetlist, basic_cells
 from edarl.layout.router import Routing
-from edarl.layout.series import differ_in_order_alone
-from edarl.layout.technology import load_technology
+from edarl.layout.series import differ_in_order_alone, series_orders
+from edarl.layout.technology import Technology, load_technology
 from edarl.runs.cells import LayoutOptions, lay_out
 
 ASAP7 = load_technology("asap7")
@@ -107,12 +108,39 @@ def test_a_reordered_cell_is_narrower_matches_its_new_netlist_and_says_so() -> N
     given, reordered = (
         lay_out(cell, ASAP7, LayoutOptions(reorder=reorder)) for reorder in (False, True)
     )
-    assert given.is_clean
-    assert reordered.is_clean
-    assert reordered.placement.width_cpp < given.placement.width_cpp
+    assert given.is_least
+    assert reordered.is_least
+    assert (given.placement.width_cpp, given.bound_cpp, given.routable_bound_cpp) == (9, 9, 9)
+    least = min(place_exactly(order, ASAP7).bound_cpp for order in series_orders(cell))
+    assert reordered.bound_cpp == reordered.routable_bound_cpp == least == 7
+    assert reordered.placement.width_cpp == 7
+    assert reordered.tries == given.tries + 1
     assert (given.reordered, reordered.reordered) == (False, True)
     assert given.placement.cell == cell
     assert differ_in_order_alone(cell, reordered.placement.cell)
     assert reordered.document()["series_reordered"] is True
     again = lay_out(BASIC["AOI21"], ASAP7, LayoutOptions(reorder=True))
     assert not again.reordered
+
+
+def test_orders_that_the_time_did_not_do_for_leave_the_bounds_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edarl.runs.cells._Run.left_s", property(lambda run: 1.0 - run.tried))
+    found = lay_out(BASIC["XOR2"], ASAP7, LayoutOptions(reorder=True, route_s=300))
+    assert found.is_clean
+    assert not found.is_least
+    assert (found.bound_cpp, found.routable_bound_cpp) == (None, None)
+
+
+def test_nothing_wider_is_tried_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths: list[int] = []
+
+    def told(cell: CellNetlist, technology: Technology, columns: int, **__: object):
+        widths.append(technology.width_cpp(columns))
+        return short_placements(cell, technology, columns)
+
+    monkeypatch.setattr("edarl.runs.cells.short_placements", told)
+    found = lay_out(BASIC["AOI21"], ASAP7, LayoutOptions(router="ripup", reorder=True))
+    assert found.is_clean
+    assert widths == [5]

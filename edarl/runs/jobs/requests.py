@@ -58,6 +58,7 @@ _CALLS: Mapping[Effort, int] = {"lookup": 50, "quick": 600, "thorough": 7000}
 _ROLLOUT_SETUP_CALLS = 100
 _TRAINING_SETUP_CALLS = 300
 _LAYOUT_WORK_PER_S = 100.0
+_PLACEMENTS_PER_S = 2000.0
 _FILES = (".lib", ".gz", ".liberty")
 
 Width = Annotated[int, Field(ge=MIN_WIDTH, le=MAX_WIDTH, description="Operand width in bits.")]
@@ -277,7 +278,7 @@ class LayoutRequest(_Request):
     method: Literal["exact", "anneal", "random"] = Field(
         "exact", description="exact: the least width, proved; anneal; random."
     )
-    time_limit_s: float = Field(120.0, gt=0, le=600, description="Most seconds in all.")
+    time_limit_s: float = Field(60.0, gt=0, le=600, description="Most seconds in all.")
     evaluations: int = Field(
         3000, ge=1, le=100_000, description="Placements that anneal and random judge per try."
     )
@@ -337,7 +338,8 @@ def work_of(kind: str, request: JobRequest | Mapping[str, Any]) -> float:  # JSO
     if not isinstance(request, BaseModel):
         request = parse_request(kind, request)
     if isinstance(request, LayoutRequest):
-        return request.time_limit_s * _LAYOUT_WORK_PER_S
+        placements = 0 if request.method == "exact" else request.evaluations * request.tries
+        return _LAYOUT_WORK_PER_S * (request.time_limit_s + placements / _PLACEMENTS_PER_S)
     if isinstance(request, DesignRequest):
         calls = _CALLS[request.effort]
     elif isinstance(request, RolloutRequest):

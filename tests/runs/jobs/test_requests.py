@@ -103,6 +103,11 @@ def test_work_is_n_log2_n_per_call() -> None:
     assert work_of("training", run) == 1000 * 8 * 3
     layout = LayoutRequest(cell="INV", time_limit_s=2.0)
     assert work_of("layout", layout) < work_of("layout", LayoutRequest(cell="INV"))
+    few, many = (
+        LayoutRequest(cell="INV", time_limit_s=2.0, method="anneal", evaluations=count)
+        for count in (10, 100_000)
+    )
+    assert work_of("layout", layout) < work_of("layout", few) < work_of("layout", many) / 50
 
 
 def test_a_rollout_request_has_every_setting_of_a_rollout() -> None:
