@@ -59,7 +59,7 @@ def place_and_route(
         cell: The netlist.
         technology: The rules.
         columns: Gate columns, empty ones included, >= 1.
-        second_metal: Whether wires may use the second metal, one run per net.
+        second_metal: Whether wires may use the second metal.
         limit_s: Most seconds.
         seed: Of the solver.
         threads: Of the solver; one repeats its answer exactly.

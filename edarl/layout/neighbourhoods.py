@@ -71,7 +71,7 @@ def search_layout(
         cell: The netlist.
         technology: The rules.
         columns: Gate columns, empty ones included, >= 1.
-        second_metal: Whether wires may use the second metal, one run per net.
+        second_metal: Whether wires may use the second metal.
         limit_s: Most seconds.
         seed: Of the neighbourhoods and the solver; repeats its answer where time does for one.
         avoid: Rows that are not wanted, seen from behind neither.

@@ -41,8 +41,7 @@ def route_exactly(
 
     Args:
         grid: Nodes and terminals.
-        second_metal: Whether wires may use the second metal, one run per net; it costs more than
-            the first.
+        second_metal: Whether wires may use the second metal, which costs more than the first.
         limit_s: Most seconds until there are wires.
         polish: Effort for shorter ones, in the solver's own seconds, which do not hang on the load
             of the machine; 0 takes the first.

@@ -1,11 +1,11 @@
 """Wires on a cell's grid as a CP-SAT model: which net covers what, as one piece, by the rules.
 
 A node of a metal belongs to at most one net, and a piece of wire to the net of its ends. Every
-covered node but a net's root has one parent that it is joined to and that is nearer to the root, so
-a net's metal is one piece. Which nodes and pieces may be used together follows from widths and
+covered node but a net's root has one parent that it is joined to, and no ring of parents is made,
+so a net's metal is one piece. Which nodes and pieces may be used together follows from widths and
 spacings: wires a half column apart are too near, tracks that are one pitch apart want long edges,
-and so do those beside the rails. A second metal, where it is allowed, runs along the same tracks,
-one run of it per net; vias lead up to it from the first.
+and so do those beside the rails. A second metal, where it is allowed, runs along the same tracks;
+vias lead up to it from the first.
 """
 
 from __future__ import annotations
@@ -120,51 +120,45 @@ class Wires:
         Args:
             roots: For nodes of the first metal, what says that they are their net's root.
         """
-        model = self._model
-        deepest = len(self._nodes)
-        depth = {node: model.new_int_var(0, deepest, "") for node in self._nodes}
-        parents: dict[Node, list[Any]] = {node: [] for node in self._nodes}
-        for edge, used in self.edge.items():
-            for source, target in (edge, edge[::-1]):
-                parent = self._implying(used)
-                model.add(depth[target] >= depth[source] + 1).only_enforce_if(parent)
-                parents[target].append(parent)
-        if self.lift:
-            self._grow_above(depth, deepest, parents)
-        for node, ways in parents.items():
-            model.add_exactly_one([*ways, *roots.get(node, ()), self.node[node].negated()])
-
-    def _grow_above(
-        self, depth: Mapping[Node, Any], deepest: int, parents: Mapping[Node, list[Any]]
-    ) -> None:
-        """Let each net have one run of the second metal: it hangs on a via, others on it."""
-        model = self._model
-        depth_above = {net: model.new_int_var(0, deepest, "") for net in self._nets}
-        for net in self._nets:
-            starts = []
-            for x, y in self._nodes:
-                here, before = self.above[net, (x, y)], self.above.get((net, (x - 1, y)))
-                start = self._implying(here)
-                joined = [] if before is None else [before]
-                model.add_bool_or([here.negated(), start, *joined])
-                starts.append(start)
-            runs = model.new_bool_var("")
-            model.add_exactly_one([*starts, runs.negated()])
-            for node in self._nodes:
-                model.add_implication(self.above[net, node], runs)
-            ways = []
-            for node, lift in self.lift.items():
-                way = self._implying(lift, self.at[net, node])
-                model.add(depth_above[net] >= depth[node] + 1).only_enforce_if(way)
-                ways.append(way)
-            model.add_exactly_one([*ways, runs.negated()])
+        depth, parents = self._tree(self.node, self.edge)
+        depth_above, parents_above = self._tree(self.node_above, self.upper)
         for node, lift in self.lift.items():
-            down = self._implying(lift)
-            parents[node].append(down)
-            for net in self._nets:
-                model.add(depth[node] >= depth_above[net] + 1).only_enforce_if(
-                    [down, self.at[net, node]]
-                )
+            up, down = (depth[node], depth_above[node]), (depth_above[node], depth[node])
+            parents_above[node].append(self._hang(lift, *up, by=1))
+            parents[node].append(self._hang(lift, *down, by=1))
+        for node, ways in roots.items():
+            parents[node].extend(ways)
+        for nodes, of in ((self.node, parents), (self.node_above, parents_above)):
+            for node, covered in nodes.items():
+                self._model.add_exactly_one([*of[node], covered.negated()])
+
+    def _tree(
+        self, nodes: Mapping[Node, Any], edges: Mapping[Edge, Any]
+    ) -> tuple[dict[Node, Any], dict[Node, list[Any]]]:
+        """Make the depths of a metal's nodes, and say which neighbour each may hang on.
+
+        Along a track depth need not grow, which leaves it few values: a ring has a piece across,
+        but for that of two nodes that hang on each other.
+        """
+        deepest = len(self.node) + len(self.node_above)
+        depth = {node: self._model.new_int_var(0, deepest, "") for node in nodes}
+        parents: dict[Node, list[Any]] = {node: [] for node in nodes}
+        for (one, other), used in edges.items():
+            level = one[1] == other[1]
+            by = 0 if level else 1
+            right = self._hang(used, depth[one], depth[other], by=by)
+            left = self._hang(used, depth[other], depth[one], by=by)
+            if level:
+                self._model.add_at_most_one(left, right)
+            parents[other].append(right)
+            parents[one].append(left)
+        return depth, parents
+
+    def _hang(self, joined: Any, depth: Any, deeper: Any, *, by: int) -> Any:
+        """Make a variable that says that a node hangs on one that it is joined to."""
+        parent = self._implying(joined)
+        self._model.add(deeper >= depth + by).only_enforce_if(parent)
+        return parent
 
     def cost(self) -> Any:
         """Give the length of all wires, in nanometres, with what the second metal costs more."""
@@ -340,12 +334,15 @@ class Wires:
             self._when([here], self._level(self.upper, x, y))  # a node alone would be too small
             level = self._level(self.edge, x, y)
             for near in self._near(y):
-                # There the first metal may reach beyond a via along the track alone.
-                self._when([lift[x, y]], level)
-                # And not beside a joint with the near track, so there the wire has to go through.
                 joint = self.edge[(x, min(y, near)), (x, max(y, near))]
-                for through in [[edge] for edge in level] if len(level) == 2 else [[]]:
-                    self._when([lift[x, y], joint], through)
+                # Beside metal on the near track the first may reach beyond a via along its own
+                # alone, and where the two are joined, on both sides or on none.
+                for side in (x - 1, x, x + 1):
+                    if (side, near) in self.node:
+                        self._when([lift[x, y], self.node[side, near]], [*level, joint])
+                for one in level:
+                    both = [other for other in level if other is not one]
+                    self._when([lift[x, y], joint, one], both)
                 for side in (x - 1, x + 1):
                     if (side, near) not in lift:
                         continue
