@@ -61,7 +61,7 @@ _FIX_CHECKS = 300
 _SHORT_S = 10.0
 """Most seconds for a placement with short nets."""
 _ASKED = 0.25
-"""Share of the time for two metals after which one question for all gives way to a search."""
+"""Share of the time after which one question for all gives way to what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ def _reordered(given: _Run, best: CellLayout | None) -> CellLayout | None:
         if not differ_in_order_alone(given.cell, order):
             raise NetlistError(f"{order.name} is not the same in another order")
         widest_cpp = best.placement.width_cpp - 1 if best is not None and best.is_clean else None
-        run = replace(given, cell=order, widest_cpp=widest_cpp)
+        run = replace(given, cell=order, widest_cpp=widest_cpp, unanswered=set())
         found = run.best()
         given.tried = run.tried
         bounds.append(run.bound_cpp)
@@ -302,6 +302,7 @@ class _Run:
         bound_cpp: No legal placement is narrower; None where nothing was proved.
         routable_bound_cpp: No narrower placement can be routed; None where nothing was proved.
         tried: Placements that were routed so far.
+        unanswered: Numbers of metals for which a width's question was left open.
     """
 
     cell: CellNetlist
@@ -314,6 +315,7 @@ class _Run:
     bound_cpp: int | None = None
     routable_bound_cpp: int | None = None
     tried: int = 0
+    unanswered: set[int] = field(default_factory=set)
 
     @property
     def elapsed_s(self) -> float:
@@ -426,18 +428,22 @@ class _Run:
         """Place and route at once: by one question, in two metals also by neighbourhoods."""
         columns = width_cpp - self.technology.boundary_columns
         limit_s = max(0.01, min(self.options.route_s, self.left_s))
-        asked_s = limit_s if metals == 1 else _ASKED * limit_s
-        found = place_and_route(
-            self.cell,
-            self.technology,
-            columns,
-            second_metal=metals == 2,
-            limit_s=asked_s,
-            seed=self.options.seed,
-            avoid=avoid,
-        )
-        if found.status != "unknown" or metals == 1:
-            return found
+        asked_s = self._asked_share(metals) * limit_s
+        if asked_s:
+            found = place_and_route(
+                self.cell,
+                self.technology,
+                columns,
+                second_metal=metals == 2,
+                limit_s=asked_s,
+                seed=self.options.seed,
+                avoid=avoid,
+            )
+            if found.status != "unknown":
+                return found
+            self.unanswered.add(metals)
+            if metals == 1:
+                return found
         return search_layout(
             self.cell,
             self.technology,
@@ -447,6 +453,15 @@ class _Run:
             seed=self.options.seed,
             avoid=avoid,
         )
+
+    def _asked_share(self, metals: int) -> float:
+        """Give the share of the time that goes to the question, the rest to neighbourhoods.
+
+        It is less where a narrower cell left the question open: of a wider one it is larger.
+        """
+        if metals == 2:
+            return 0.0 if 2 in self.unanswered else _ASKED
+        return _ASKED if 1 in self.unanswered and self.options.metals == 2 else 1.0
 
     def _placements(self) -> Iterator[Iterable[Placement]]:
         """Give the placements to try in groups, the narrowest first."""

@@ -6,6 +6,7 @@ pytest.importorskip("ortools", reason="needs the extra `layout`")
 
 from edarl.errors import ConfigError
 from edarl.layout.exact import place_exactly
+from edarl.layout.geometry import draw
 from edarl.layout.grid import grid_of
 from edarl.layout.neighbourhoods import search_layout
 from edarl.layout.netlist import basic_cells
@@ -34,6 +35,23 @@ def test_what_is_found_can_be_routed(name: str, second_metal: bool) -> None:
         hint=result.wires,
     )
     assert routing.status == "routed"
+
+
+def test_what_is_found_in_two_metals_is_clean_and_matches() -> None:
+    pytest.importorskip("klayout.db", reason="needs the extra `layout`")
+    pytest.importorskip("gdstk", reason="needs the extra `layout`")
+    from edarl.runs.cells import _checked
+
+    cell = BASIC["DLATCH"]
+    columns = place_exactly(cell, ASAP7).bound_cpp - ASAP7.boundary_columns
+    placement = search_layout(cell, ASAP7, columns, second_metal=True, limit_s=300).placement
+    assert placement is not None
+    grid = grid_of(placement, stretched=True)
+    routing = route_exactly(grid, second_metal=True, polish=1, limit_s=300)
+    assert any(route.lifts for route in routing.routes)
+    violations, lvs = _checked(cell, ASAP7, *draw(placement, routing.routes))
+    assert violations == ()
+    assert lvs == "match"
 
 
 def test_pieces_are_told_and_none_is_left_at_the_end() -> None:
