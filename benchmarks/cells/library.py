@@ -15,8 +15,9 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -32,6 +33,8 @@ from edarl.runs.cells import LayoutOptions, lay_out
 
 SMALL_CPP = 8
 """Cells that the library draws this wide or less are counted apart."""
+HARD: dict[str, dict[str, Any]] = {"DFFHQNx1": {"start_cpp": 20, "route_s": 480.0, "seed": 2}}
+"""Cells that need more than the defaults: where to begin, how long to look, which seed finds it."""
 ORDERS = 200
 """Of what is in series, at most, that are looked at."""
 PICTURES = ("AOI211x1", "DHLx1")
@@ -164,7 +167,8 @@ def may_be_narrower(cell: CellNetlist, width_cpp: int, technology: Technology) -
 def way_of(cell: CellNetlist, limit_s: float, *, reorder: bool = False) -> LayoutOptions:
     """Give how a cell is laid out: in as many metals as the library's own."""
     metals = 2 if cell.name in two_metal_cells() else 1
-    return LayoutOptions(metals=metals, limit_s=limit_s, reorder=reorder)
+    way = LayoutOptions(metals=metals, limit_s=limit_s, reorder=reorder)
+    return replace(way, **HARD.get(short(cell.name), {}))
 
 
 def laid_out(

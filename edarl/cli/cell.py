@@ -17,6 +17,7 @@ from edarl.cli.cell_source import (
     Reorder,
     Router,
     Source,
+    Start,
     TechnologyName,
     cells_of,
     library_widths,
@@ -108,6 +109,7 @@ def layout(
     limit: Annotated[float, typer.Option(help="Most seconds in all.")] = 600.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 6,
+    start: Start = None,
     route_limit: Annotated[
         float, typer.Option(help="Most seconds to route one width in one number of metals.")
     ] = 60.0,
@@ -143,6 +145,7 @@ def layout(
         limit_s=limit,
         tries=tries,
         wider=wider,
+        start_cpp=start,
         route_s=route_limit,
         metals=metals,
         policy=policy,

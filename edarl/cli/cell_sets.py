@@ -17,6 +17,7 @@ from edarl.cli.cell_source import (
     Reorder,
     Router,
     Source,
+    Start,
     TechnologyName,
     cells_of,
     library_widths,
@@ -52,6 +53,7 @@ def bench(
     limit: Annotated[float, typer.Option(help="Most seconds per cell and method.")] = 120.0,
     tries: Annotated[int, typer.Option(help="Placements of one width that are routed.")] = 5,
     wider: Annotated[int, typer.Option(help="Columns that a cell may get wider.")] = 6,
+    start: Start = None,
     route_limit: Annotated[
         float, typer.Option(help="Most seconds to route one width in one number of metals.")
     ] = 60.0,
@@ -97,6 +99,7 @@ def bench(
             limit_s=limit,
             tries=tries,
             wider=wider,
+            start_cpp=start,
             route_s=route_limit,
             metals=metals,
             policy=policy,

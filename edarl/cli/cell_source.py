@@ -22,6 +22,7 @@ __all__ = [
     "Reorder",
     "Router",
     "Source",
+    "Start",
     "TechnologyName",
     "cells_of",
     "library_widths",
@@ -43,6 +44,12 @@ Router = Annotated[
 Fix = Annotated[str, typer.Option(help="Mend design rules: none; greedy; rl: by a trained policy.")]
 FixPolicy = Annotated[
     Path | None, typer.Option(help="Policy of --fix rl; by default the one edarl has.")
+]
+Start = Annotated[
+    int | None,
+    typer.Option(
+        help="Width to begin with [CPP]; nothing narrower is tried. By default the least."
+    ),
 ]
 Reorder = Annotated[
     bool,

@@ -122,6 +122,7 @@ class JointModel:
         self._columns = columns
         self._tracks: Mapping[Kind, Sequence[int]] = {"p": drawing.p_tracks, "n": drawing.n_tracks}
         self._gate_track = drawing.gate_track
+        self._pins = set(cell.signal_pins)
         self._first = technology.boundary_columns // 2
         self.kinds = finger_kinds(cell, technology)
         self.rows = RowVariables(model, self.kinds, columns, technology)
@@ -150,7 +151,7 @@ class JointModel:
         wired = {
             net: self._wired(net, _of(net, there), _of(net, over))
             for net in self.nets
-            if net not in gates and net not in cell.signal_pins
+            if net not in gates and net not in self._pins
         }
         for kind in self._tracks:
             self._serve_diffusions(kind, there[kind], over[kind], wired)
@@ -160,9 +161,9 @@ class JointModel:
     def simplify(self) -> None:
         """Leave out what most layouts do without: a smaller model, but no proof that there is none.
 
-        The two fingers of a net that joins them in series are neighbours, or one empty column
-        apart, and it has no metal. A net at one p and one n gate alone has both in a column, and no
-        metal but there. Only nets of more than three fingers use the second metal.
+        The two fingers of an inner net that joins them in series are neighbours, or one empty
+        column apart, and it has no metal. A net at one p and one n gate alone has both in a column,
+        and no metal but there. Only nets of more than three fingers use the second metal.
         """
         nodes = {node for _, node in self.wires.at}
         for net in self.nets:
@@ -171,7 +172,7 @@ class JointModel:
             fingers = sum(item.count for item in (*gates, *ends))
             rows = [item.kind for item in (*gates, *ends)]
             kept = nodes
-            if not gates and fingers == 2 and len({*rows}) == 1:
+            if net not in self._pins and not gates and fingers == 2 and len({*rows}) == 1:
                 self._keep_in_series(net, rows[0])
                 kept = set()
             elif not ends and fingers == 2 and len({*rows}) == 2:

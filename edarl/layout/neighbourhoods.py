@@ -29,7 +29,9 @@ from edarl.layout.technology import Technology
 __all__ = ["search_layout"]
 
 _EFFORT = 2.5
-"""Most effort for one neighbourhood, in the solver's own seconds."""
+"""Most effort for one neighbourhood, in the solver's own seconds, while pieces get fewer."""
+_PATIENCE = 20
+"""After so many neighbourhoods without fewer pieces than ever the effort has doubled."""
 _PIECE = 20
 """What a piece too many costs at first, in half columns of a net's span."""
 _DEARER = 4
@@ -134,6 +136,8 @@ class _Search:
         self._weights = dict.fromkeys(self.joint.nets, _PIECE)
         self._sizes = {kind: kind.first_size for kind in _KINDS}
         self._values: Sequence[int] = ()
+        self._fewest: int | None = None
+        self._stale = 0
 
     @property
     def left_s(self) -> float:
@@ -165,6 +169,10 @@ class _Search:
             self._sizes[kind] = min(self._sizes[kind] + 0.5, most)
         elif self.pieces >= before:
             self._sizes[kind] = max(self._sizes[kind] - 0.5, 2)
+        if self._fewest is None or self.pieces < self._fewest:
+            self._fewest, self._stale = self.pieces, 0
+        else:
+            self._stale += 1
         broken = self._broken()
         for net, weight in self._weights.items():
             self._weights[net] = max(_PIECE, weight + (_DEARER * broken.get(net, 0) or -1))
@@ -221,7 +229,7 @@ class _Search:
         solver.parameters.symmetry_level = 0
         solver.parameters.linearization_level = 0
         if limited:
-            solver.parameters.max_deterministic_time = _EFFORT
+            solver.parameters.max_deterministic_time = _EFFORT * (1 + self._stale / _PATIENCE)
         status = solver.solve(model)
         if status not in (cp.OPTIMAL, cp.FEASIBLE):
             return None

@@ -61,7 +61,7 @@ _FIX_CHECKS = 300
 _SHORT_S = 10.0
 """Most seconds for a placement with short nets."""
 _ASKED = 0.25
-"""Share of the time for two metals after which one question for all gives way to a search."""
+"""Share of the time after which a question gives way to the next metal, or to a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class LayoutOptions:
         evaluations: Placements that a method but exact judges per try, >= 1.
         tries: Placements of one width that are routed before the cell gets wider, >= 1.
         wider: Columns that it may get wider, >= 0.
+        start_cpp: Width to begin with, in columns, with method ``exact``; None begins with the
+            least. What is narrower is not tried.
         route_s: Most seconds per width and number of metals, > 0.
         limit_s: Most seconds in all, > 0; when they are over, the best found so far is given.
         metals: Layers that wires may use: 1, or 2 where the first does not do.
@@ -93,6 +95,7 @@ class LayoutOptions:
     evaluations: int = 3000
     tries: int = 5
     wider: int = 6
+    start_cpp: int | None = None
     route_s: float = 60.0
     limit_s: float = 600.0
     metals: int = 2
@@ -244,7 +247,7 @@ def _reordered(given: _Run, best: CellLayout | None) -> CellLayout | None:
         if not differ_in_order_alone(given.cell, order):
             raise NetlistError(f"{order.name} is not the same in another order")
         widest_cpp = best.placement.width_cpp - 1 if best is not None and best.is_clean else None
-        run = replace(given, cell=order, widest_cpp=widest_cpp)
+        run = replace(given, cell=order, widest_cpp=widest_cpp, left_open=False)
         found = run.best()
         given.tried = run.tried
         bounds.append(run.bound_cpp)
@@ -302,6 +305,7 @@ class _Run:
         bound_cpp: No legal placement is narrower; None where nothing was proved.
         routable_bound_cpp: No narrower placement can be routed; None where nothing was proved.
         tried: Placements that were routed so far.
+        left_open: Whether the question in two metals was left open; of a wider cell it is larger.
     """
 
     cell: CellNetlist
@@ -314,6 +318,7 @@ class _Run:
     bound_cpp: int | None = None
     routable_bound_cpp: int | None = None
     tried: int = 0
+    left_open: bool = False
 
     @property
     def elapsed_s(self) -> float:
@@ -392,10 +397,11 @@ class _Run:
 
     def _widths(self, bound_cpp: int) -> range:
         """Give the widths to try."""
-        widest_cpp = bound_cpp + self.options.wider
+        first_cpp = max(bound_cpp, self.options.start_cpp or 0)
+        widest_cpp = first_cpp + self.options.wider
         if self.widest_cpp is not None:
             widest_cpp = min(widest_cpp, self.widest_cpp)
-        return range(bound_cpp, widest_cpp + 1)
+        return range(first_cpp, widest_cpp + 1)
 
     def _routable(self, bound_cpp: int, metals: range) -> Iterator[_Attempt]:
         """Give placements that can be wired, and keep account of the widths where none can."""
@@ -426,24 +432,27 @@ class _Run:
         """Place and route at once: by one question, in two metals also by neighbourhoods."""
         columns = width_cpp - self.technology.boundary_columns
         limit_s = max(0.01, min(self.options.route_s, self.left_s))
-        asked_s = limit_s if metals == 1 else _ASKED * limit_s
-        found = place_and_route(
-            self.cell,
-            self.technology,
-            columns,
-            second_metal=metals == 2,
-            limit_s=asked_s,
-            seed=self.options.seed,
-            avoid=avoid,
-        )
-        if found.status != "unknown" or metals == 1:
-            return found
+        asked_s = limit_s if self.options.metals == 1 else _ASKED * limit_s
+        if metals == 1 or not self.left_open:
+            found = place_and_route(
+                self.cell,
+                self.technology,
+                columns,
+                second_metal=metals == 2,
+                limit_s=asked_s,
+                seed=self.options.seed,
+                avoid=avoid,
+            )
+            if metals == 1 or found.status != "unknown":
+                return found
+            self.left_open = True
+            limit_s -= asked_s
         return search_layout(
             self.cell,
             self.technology,
             columns,
             second_metal=True,
-            limit_s=max(0.01, min(limit_s - asked_s, self.left_s)),
+            limit_s=max(0.01, min(limit_s, self.left_s)),
             seed=self.options.seed,
             avoid=avoid,
         )

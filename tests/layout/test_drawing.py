@@ -18,11 +18,12 @@ from edarl.layout.gds import write_gds
 from edarl.layout.geometry import Shape, draw
 from edarl.layout.grid import Grid, Terminal, grid_of
 from edarl.layout.lef import lef_text
-from edarl.layout.netlist import read_cells
+from edarl.layout.netlist import parse_cells, read_cells
 from edarl.layout.picture import svg_text
+from edarl.layout.placement import Column, Finger, Placement
 from edarl.layout.router import route_exactly
 from edarl.layout.technology import load_technology
-from edarl.runs.cells import LayoutOptions, lay_out
+from edarl.runs.cells import LayoutOptions, _checked, lay_out
 from tests.conftest import ROOT
 
 CELLS = read_cells(ROOT / "edarl" / "layout" / "cells" / "basic.cdl")
@@ -102,7 +103,7 @@ def test_a_written_cell_reads_back_clean_and_a_changed_one_does_not(nand, tmp_pa
 
 def test_routes_join_every_terminal_and_share_no_node():
     found = lay_out(CELLS["XOR2"], ASAP7)
-    grid = grid_of(found.placement)
+    grid = grid_of(found.placement, stretched=True)
     assert {route.net for route in found.routes} == grid.nets.keys()
     taken = [node for route in found.routes for node in route.nodes]
     assert len(taken) == len(set(taken))
@@ -170,3 +171,33 @@ def test_a_cell_that_cannot_be_routed_is_said_to_be(monkeypatch):
     )
     with pytest.raises(NetlistError, match=r"INV could not be routed: \d+ placements were tried"):
         lay_out(CELLS["INV"], ASAP7, LayoutOptions(tries=1, wider=0))
+
+
+def test_one_contact_does_for_both_sides_of_an_empty_column():
+    cell = parse_cells("""
+.SUBCKT GAP A B C Y Z VDD VSS
+MP0 VDD A x VDD pmos w=27n l=20n nfin=1
+MP1 x B Y VDD pmos w=27n l=20n nfin=1
+MN0 VSS A Y VSS nmos w=27n l=20n nfin=1
+MN1 Y C Z VSS nmos w=27n l=20n nfin=1
+MN2 Z B VSS VSS nmos w=27n l=20n nfin=1
+.ENDS
+""")["GAP"]
+    columns = (
+        Column(Finger("MP0", "A", "VDD", "x"), Finger("MN0", "A", "VSS", "Y")),
+        Column(None, Finger("MN1", "C", "Y", "Z")),
+        Column(Finger("MP1", "B", "x", "Y"), Finger("MN2", "B", "Z", "VSS")),
+    )
+    placement = Placement(cell, ASAP7, columns)
+    placement.check()
+    assert [terminal.nodes for terminal in grid_of(placement).nets["x"]] == [((4, 4),), ((6, 4),)]
+    grid = grid_of(placement, stretched=True)
+    assert "x" not in grid.nets
+    assert {((4, 0), (4, 1)), ((8, 4), (8, 3))} == {t.nodes for t in grid.nets["Y"]}
+    for given in (grid_of(placement), grid):
+        routing = route_exactly(given)
+        assert routing.status == "routed"
+        shapes, labels = draw(placement, routing.routes)
+        over = [s for s in shapes if s.layer == "LISD" and s.right - s.left > 24]
+        assert [s.net for s in over] == (["x"] if given is grid else [])
+        assert _checked(cell, ASAP7, shapes, labels) == ((), "match")

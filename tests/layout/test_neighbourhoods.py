@@ -6,9 +6,10 @@ pytest.importorskip("ortools", reason="needs the extra `layout`")
 
 from edarl.errors import ConfigError
 from edarl.layout.exact import place_exactly
+from edarl.layout.geometry import draw
 from edarl.layout.grid import grid_of
 from edarl.layout.neighbourhoods import search_layout
-from edarl.layout.netlist import basic_cells
+from edarl.layout.netlist import basic_cells, parse_cells
 from edarl.layout.router import route_exactly
 from edarl.layout.technology import load_technology
 
@@ -34,6 +35,37 @@ def test_what_is_found_can_be_routed(name: str, second_metal: bool) -> None:
         hint=result.wires,
     )
     assert routing.status == "routed"
+
+
+def test_what_is_found_in_two_metals_is_clean_and_matches() -> None:
+    pytest.importorskip("klayout.db", reason="needs the extra `layout`")
+    pytest.importorskip("gdstk", reason="needs the extra `layout`")
+    from edarl.runs.cells import _checked
+
+    cell = BASIC["DLATCH"]
+    columns = place_exactly(cell, ASAP7).bound_cpp - ASAP7.boundary_columns
+    placement = search_layout(cell, ASAP7, columns, second_metal=True, limit_s=300).placement
+    assert placement is not None
+    grid = grid_of(placement, stretched=True)
+    routing = route_exactly(grid, second_metal=True, polish=1, limit_s=300)
+    assert any(route.lifts for route in routing.routes)
+    violations, lvs = _checked(cell, ASAP7, *draw(placement, routing.routes))
+    assert violations == ()
+    assert lvs == "match"
+
+
+def test_a_pin_between_two_transistors_of_a_kind_gets_metal() -> None:
+    text = """.SUBCKT OPEN A B VDD VSS Y Z
+MN0 Y A VSS VSS nmos w=81n l=20n nfin=3
+MN1 Y B VSS VSS nmos w=81n l=20n nfin=3
+MN2 Z B VSS VSS nmos w=81n l=20n nfin=3
+MP2 Z B VDD VDD pmos w=81n l=20n nfin=3
+.ENDS
+"""
+    cell = parse_cells(text)["OPEN"]
+    columns = place_exactly(cell, ASAP7).bound_cpp - ASAP7.boundary_columns
+    result = search_layout(cell, ASAP7, columns, limit_s=300)
+    assert result.status == "routed"
 
 
 def test_pieces_are_told_and_none_is_left_at_the_end() -> None:

@@ -1,5 +1,7 @@
 """How a cell is routed and mended is what was asked for."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ pytest.importorskip("gdstk", reason="needs the extra `layout`")
 from edarl.errors import ConfigError, NetlistError
 from edarl.layout.exact import place_exactly, short_placements
 from edarl.layout.grid import Grid
+from edarl.layout.joint import JointResult
 from edarl.layout.maze import route_by_ripup
 from edarl.layout.netlist import CellNetlist, basic_cells
 from edarl.layout.router import Routing
@@ -36,6 +39,43 @@ def test_a_cell_is_routed_by_ripup_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     found = lay_out(BASIC["AOI21"], ASAP7, LayoutOptions(router="ripup"))
     assert found.is_clean
     assert found.placement.width_cpp == 5
+
+
+def test_a_question_left_open_gets_less_time_for_a_wider_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[str, int, float]] = []
+
+    def left_open(name: str) -> Callable[..., JointResult]:
+        def ask(*_: object, second_metal: bool, limit_s: float, **__: object) -> JointResult:
+            given.append((name, 1 + second_metal, limit_s))
+            return JointResult(None, {}, {}, "unknown")
+
+        return ask
+
+    monkeypatch.setattr("edarl.runs.cells.place_and_route", left_open("question"))
+    monkeypatch.setattr("edarl.runs.cells.search_layout", left_open("search"))
+    options = LayoutOptions(wider=1, route_s=40)
+    with pytest.raises(NetlistError, match="AOI21 could not be routed: 0 placements were tried"):
+        lay_out(BASIC["AOI21"], ASAP7, options)
+    first = [("question", 1, 10.0), ("question", 2, 10.0), ("search", 2, 30.0)]
+    assert given == [*first, ("question", 1, 10.0), ("search", 2, 40.0)]
+    given.clear()
+    with pytest.raises(NetlistError, match="AOI21 could not be routed"):
+        lay_out(BASIC["AOI21"], ASAP7, replace(options, metals=1))
+    assert given == [("question", 1, 40.0)] * 2
+
+
+def test_nothing_narrower_is_tried_than_asked_for() -> None:
+    found = lay_out(BASIC["NAND2"], ASAP7, LayoutOptions(start_cpp=6))
+    assert found.is_clean
+    assert found.placement.width_cpp <= 6
+    assert len(found.placement.columns) == 4
+    assert found.bound_cpp == found.routable_bound_cpp == 4
+    assert not found.is_least
+    least = lay_out(BASIC["NAND2"], ASAP7, LayoutOptions(start_cpp=3))
+    assert least.placement.width_cpp == 4
+    assert least.is_least
 
 
 def test_ripup_tries_every_placement_once_and_crowded_ones_are_not_routed() -> None:
@@ -126,8 +166,10 @@ def test_a_reordered_cell_is_narrower_matches_its_new_netlist_and_says_so() -> N
 def test_orders_that_the_time_did_not_do_for_leave_the_bounds_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edarl.runs.cells._Run.left_s", property(lambda run: 1.0 - run.tried))
-    found = lay_out(BASIC["XOR2"], ASAP7, LayoutOptions(reorder=True, route_s=300))
+    monkeypatch.setattr(
+        "edarl.runs.cells._Run.left_s", property(lambda run: 0.0 if run.tried else 300.0)
+    )
+    found = lay_out(BASIC["XOR2"], ASAP7, LayoutOptions(reorder=True))
     assert found.is_clean
     assert not found.is_least
     assert (found.bound_cpp, found.routable_bound_cpp) == (None, None)
