@@ -15,9 +15,8 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -35,8 +34,6 @@ SMALL_CPP = 8
 """Cells that the library draws this wide or less are counted apart."""
 QUESTION_S = 120.0
 """Most seconds for placing and routing in one width and number of metals."""
-HARD: dict[str, dict[str, Any]] = {"DFFHQNx1": {"start_cpp": 20, "route_s": 480.0, "seed": 2}}
-"""Cells that need more than the defaults: where to begin, how long to look, which seed finds it."""
 ORDERS = 200
 """Of what is in series, at most, that are looked at."""
 PICTURES = ("AOI211x1", "DHLx1")
@@ -169,8 +166,7 @@ def may_be_narrower(cell: CellNetlist, width_cpp: int, technology: Technology) -
 def way_of(cell: CellNetlist, limit_s: float, *, reorder: bool = False) -> LayoutOptions:
     """Give how a cell is laid out: in as many metals as the library's own."""
     metals = 2 if cell.name in two_metal_cells() else 1
-    way = LayoutOptions(metals=metals, limit_s=limit_s, route_s=QUESTION_S, reorder=reorder)
-    return replace(way, **HARD.get(short(cell.name), {}))
+    return LayoutOptions(metals=metals, limit_s=limit_s, route_s=QUESTION_S, reorder=reorder)
 
 
 def laid_out(

@@ -8,9 +8,10 @@ together. Fingers of one kind stand for each other, which leaves no symmetry amo
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "columns_of",
     "place_exactly",
     "short_placements",
+    "short_rows",
 ]
 
 Rows = Mapping[Kind, Sequence[int]]
@@ -45,12 +47,10 @@ class ExactResult:
     Attributes:
         placement: The narrowest placement found, None when the time was up before the first.
         bound_cpp: No legal placement is narrower than this, in columns.
-        elapsed_s: Seconds it took.
     """
 
     placement: Placement | None
     bound_cpp: int
-    elapsed_s: float
 
     @property
     def proved(self) -> bool:
@@ -64,8 +64,6 @@ def place_exactly(
     *,
     limit_s: float = 60.0,
     seed: int = 0,
-    threads: int = 1,
-    on_columns: Callable[[int], None] | None = None,
 ) -> ExactResult:
     """Find a placement of least width and prove that there is none narrower.
 
@@ -74,8 +72,6 @@ def place_exactly(
         technology: The rules.
         limit_s: Most seconds, > 0; when they are over, what is proved so far is given.
         seed: Of the solver.
-        threads: Of the solver; one repeats its answer exactly.
-        on_columns: Told of every number of columns before it is tried.
 
     Raises:
         ConfigError: OR-tools is not installed, or a device does not fit the technology.
@@ -86,20 +82,17 @@ def place_exactly(
     kinds = finger_kinds(cell, technology)
     columns = columns_bound(kinds, technology)
     while True:
-        if on_columns is not None:
-            on_columns(columns)
         left_s = limit_s - (time.monotonic() - started)
-        rows = _solve(kinds, columns, technology, max(left_s, 0.01), seed, threads)
+        rows = _solve(kinds, columns, technology, max(left_s, 0.01), seed)
         if rows != "impossible":
             break
         columns += 1
-    elapsed_s = time.monotonic() - started
     bound_cpp = technology.width_cpp(columns)
     if isinstance(rows, str):
-        return ExactResult(None, bound_cpp, elapsed_s)
+        return ExactResult(None, bound_cpp)
     placement = Placement(cell, technology, columns_of(rows, kinds))
     placement.check()
-    return ExactResult(placement, bound_cpp, elapsed_s)
+    return ExactResult(placement, bound_cpp)
 
 
 def columns_bound(kinds: Sequence[FingerKind], technology: Technology) -> int:
@@ -234,20 +227,20 @@ def _solve(
     technology: Technology,
     limit_s: float,
     seed: int,
-    threads: int,
     *,
-    supplies: frozenset[str] | None = None,
+    prices: Mapping[str, int] | None = None,
+    effort: float = math.inf,
     avoid: Sequence[Rows] = (),
 ) -> Rows | str:
-    """Give rows, ``impossible``, or ``unknown``; with supplies, rows with short nets."""
+    """Give rows, ``impossible``, or ``unknown``; with prices, rows where priced nets are short."""
     cp = cp_model("exact placement")
     model = cp.CpModel()
     variables = RowVariables(model, kinds, columns, technology)
-    if supplies is not None:
-        _shorten(model, kinds, variables.chosen, columns, supplies)
+    if prices is not None:
+        _shorten(model, kinds, variables.chosen, columns, prices)
     for rows in avoid:
         variables.forbid(rows)
-    solver = new_solver(cp, limit_s, seed, threads)
+    solver = new_solver(cp, limit_s, seed, effort)
     status = solver.solve(model)
     if status == cp.INFEASIBLE:
         return "impossible"
@@ -261,12 +254,11 @@ def _shorten(
     kinds: Sequence[FingerKind],
     chosen: Mapping[Kind, Sequence[Mapping[int, Any]]],
     columns: int,
-    supplies: frozenset[str],
+    prices: Mapping[str, int],
 ) -> None:
-    """Ask for short nets."""
-    nets = sorted({net for item in kinds for net in (item.gate, item.one, item.other)} - supplies)
+    """Ask for short nets, the more so the dearer they are."""
     spans = []
-    for net in nets:
+    for net, price in prices.items():
         first = model.new_int_var(0, columns - 1, f"first {net}")
         last = model.new_int_var(0, columns - 1, f"last {net}")
         for row in chosen.values():
@@ -276,7 +268,7 @@ def _shorten(
                     if label != EMPTY and net in (item.gate, item.one, item.other):
                         model.add(first <= column).only_enforce_if(taken)
                         model.add(last >= column).only_enforce_if(taken)
-        spans.append(last - first)
+        spans.append(price * (last - first))
     model.minimize(sum(spans))
 
 
@@ -287,7 +279,6 @@ def short_placements(
     *,
     limit_s: float = 10.0,
     seed: int = 0,
-    threads: int = 1,
 ) -> Iterator[Placement]:
     """Give placements in so many gate columns one after the other, those with short nets first.
 
@@ -297,24 +288,59 @@ def short_placements(
         columns: Gate columns, empty ones included.
         limit_s: Most seconds for each; the shortest found until then is given.
         seed: Of the solver.
-        threads: Of the solver.
 
     Raises:
         ConfigError: OR-tools is not installed, or a device does not fit the technology.
     """
     kinds = finger_kinds(cell, technology)
-    supplies = frozenset((cell.supply, cell.ground))
     avoid: list[Rows] = []
     while True:
-        rows = _solve(
-            kinds, columns, technology, limit_s, seed, threads, supplies=supplies, avoid=avoid
-        )
-        if isinstance(rows, str):
+        rows = short_rows(cell, technology, columns, limit_s=limit_s, seed=seed, avoid=avoid)
+        if rows is None:
             return
         avoid.append(rows)
         placement = Placement(cell, technology, columns_of(rows, kinds))
         placement.check()
         yield placement
+
+
+def short_rows(
+    cell: CellNetlist,
+    technology: Technology,
+    columns: int,
+    *,
+    limit_s: float = 10.0,
+    seed: int = 0,
+    prices: Mapping[str, int] | None = None,
+    effort: float = math.inf,
+    avoid: Sequence[Rows] = (),
+) -> Rows | None:
+    """Give the labels of a placement in so many gate columns whose nets are short.
+
+    Args:
+        cell: The netlist.
+        technology: The rules.
+        columns: Gate columns, empty ones included.
+        limit_s: Most seconds; the shortest found until then is given.
+        seed: Of the solver.
+        prices: Of a column of a net's span, >= 1; 1 where it is not given.
+        effort: Most seconds of the solver's own clock, which repeats exactly.
+        avoid: Rows that are not wanted, seen from behind neither.
+
+    Returns:
+        The rows, or None where there are none or none was found in time.
+
+    Raises:
+        ConfigError: OR-tools is not installed, or a device does not fit the technology.
+    """
+    kinds = finger_kinds(cell, technology)
+    nets = {net for item in kinds for net in (item.gate, item.one, item.other)}
+    every = dict.fromkeys(sorted(nets - {cell.supply, cell.ground}), 1)
+    paid = {net: (prices or {}).get(net, price) for net, price in every.items()}
+    rows = _solve(
+        kinds, columns, technology, limit_s, seed, prices=paid, effort=effort, avoid=avoid
+    )
+    return None if isinstance(rows, str) else rows
 
 
 def _ways(index: int, item: FingerKind) -> tuple[int, ...]:

@@ -50,7 +50,6 @@ def place_and_route(
     second_metal: bool = False,
     limit_s: float = 60.0,
     seed: int = 0,
-    threads: int = 1,
     avoid: Sequence[Rows] = (),
 ) -> JointResult:
     """Find a placement in so many gate columns that can be wired.
@@ -62,7 +61,6 @@ def place_and_route(
         second_metal: Whether wires may use the second metal.
         limit_s: Most seconds.
         seed: Of the solver.
-        threads: Of the solver; one repeats its answer exactly.
         avoid: Rows that are not wanted, seen from behind neither.
 
     Raises:
@@ -76,7 +74,7 @@ def place_and_route(
     joint = JointModel(model, cell, technology, columns, second_metal=second_metal)
     for rows in avoid:
         joint.rows.forbid(rows)
-    solver = new_solver(cp, limit_s, seed, threads)
+    solver = new_solver(cp, limit_s, seed)
     status = solver.solve(model)
     if status not in (cp.OPTIMAL, cp.FEASIBLE):
         return JointResult(None, {}, {}, "impossible" if status == cp.INFEASIBLE else "unknown")

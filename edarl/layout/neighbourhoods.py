@@ -1,9 +1,11 @@
 """Placing and routing a cell at once by large-neighbourhood search, where one question is too much.
 
-At first nets may lie in pieces, each on a terminal of its own: that is soon found. Then some
-columns, or the wires of some nets, are freed again and again while all else stays, and CP-SAT puts
-them back with as few pieces and as short as it can. When every net is one piece, the cell is
-placed and routed. Nothing is ever proved in this way.
+It begins with a placement whose nets are short, by prices drawn for each: from there wires are
+found several times faster than from any other. At first nets may lie in pieces, each on a terminal
+of its own. Then some columns, or the wires of some nets, are freed again and again while all else
+stays, and CP-SAT puts them back with as few pieces and as short as it can. When every net is one
+piece, the cell is placed and routed; when pieces do not get fewer for long, it begins anew with
+other prices. Nothing is ever proved in this way.
 
 Source: Shaw, Using Constraint Programming and Local Search Methods to Solve Vehicle Routing
 Problems (CP 1998); the growing weights are those of Morris, The Breakout Method (AAAI 1993).
@@ -11,6 +13,7 @@ Problems (CP 1998); the growing weights are those of Morris, The Breakout Method
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from edarl.errors import ConfigError
-from edarl.layout.exact import Rows, columns_of
+from edarl.layout.exact import Rows, columns_of, short_rows
 from edarl.layout.joint import JointModel, JointResult
 from edarl.layout.netlist import CellNetlist
 from edarl.layout.placement import Placement
@@ -28,10 +31,16 @@ from edarl.layout.technology import Technology
 
 __all__ = ["search_layout"]
 
+_SHORT_EFFORT = 25.0
+"""Most effort for the first placement, in the solver's own seconds."""
+_NET_PRICES = 2, 3, 4
+"""What a column of a net's span may cost in it, but for the first time."""
 _EFFORT = 2.5
 """Most effort for one neighbourhood, in the solver's own seconds, while pieces get fewer."""
-_PATIENCE = 20
-"""After so many neighbourhoods without fewer pieces than ever the effort has doubled."""
+_SLOWER = 20
+"""After so many neighbourhoods without fewer pieces than before the effort has doubled."""
+_PATIENCE = 30
+"""After so many it begins anew."""
 _PIECE = 20
 """What a piece too many costs at first, in half columns of a net's span."""
 _DEARER = 4
@@ -89,28 +98,37 @@ def search_layout(
     if columns < 1:
         raise ConfigError(f"`columns` should be at least 1, actual value: {columns}")
     search = _Search(
-        cell, technology, columns, second_metal=second_metal, limit_s=limit_s, seed=seed
+        cell,
+        technology,
+        columns,
+        second_metal=second_metal,
+        limit_s=limit_s,
+        seed=seed,
+        avoid=avoid,
     )
-    for rows in avoid:
-        search.joint.rows.forbid(rows)
-    if not search.start():
-        return JointResult(None, {}, {}, "unknown")
-    while search.pieces and search.left_s:
-        search.step()
-        if on_pieces is not None:
-            on_pieces(search.pieces)
-    if search.pieces:
-        return JointResult(None, {}, {}, "unknown")
-    found = search.joint.rows.rows(search)
-    placement = Placement(cell, technology, columns_of(found, search.joint.kinds))
-    placement.check()
-    return JointResult(placement, found, search.joint.wires.values(search), "routed")
+    while search.start():
+        while search.pieces and search.stale < _PATIENCE and search.left_s:
+            search.step()
+            if on_pieces is not None:
+                on_pieces(search.pieces)
+        if not search.pieces:
+            found = search.joint.rows.rows(search)
+            placement = Placement(cell, technology, columns_of(found, search.joint.kinds))
+            placement.check()
+            return JointResult(placement, found, search.joint.wires.values(search), "routed")
+        if not search.left_s:
+            break
+    return JointResult(None, {}, {}, "unknown")
 
 
 class _Search:
     """What the search stands at: a value of every variable.
 
     It is read as a solver is, by `value`.
+
+    Attributes:
+        joint: The model of placement and wires.
+        stale: Neighbourhoods since pieces last got fewer than since the start.
     """
 
     def __init__(
@@ -122,22 +140,26 @@ class _Search:
         second_metal: bool,
         limit_s: float,
         seed: int,
+        avoid: Sequence[Rows],
     ) -> None:
         self._cp = cp_model("placing and routing at once")
         self._until = time.monotonic() + limit_s
         self._rng = np.random.default_rng(seed)
-        self._columns = columns
+        self._cell, self._technology, self._columns = cell, technology, columns
+        self._avoid = avoid
         self._before = technology.boundary_columns // 2
         self._model = self._cp.CpModel()
         self.joint = JointModel(
             self._model, cell, technology, columns, second_metal=second_metal, in_pieces=True
         )
         self.joint.simplify()
-        self._weights = dict.fromkeys(self.joint.nets, _PIECE)
+        for rows in avoid:
+            self.joint.rows.forbid(rows)
         self._sizes = {kind: kind.first_size for kind in _KINDS}
+        self._weights: dict[str, int] = {}
         self._values: Sequence[int] = ()
-        self._fewest: int | None = None
-        self._stale = 0
+        self._fewest = 0
+        self.stale = 0
 
     @property
     def left_s(self) -> float:
@@ -154,8 +176,34 @@ class _Search:
         return int(self._values[variable.index])
 
     def start(self) -> bool:
-        """Find any placement, its nets in pieces; says whether there is one."""
-        return self._solve(self._model, limited=False) is not None
+        """Begin anew: place with short nets, wire in pieces; says whether there is a placement."""
+        first = not self._values
+        prices = {
+            net: 1 if first else int(self._rng.choice(_NET_PRICES)) for net in self.joint.nets
+        }
+        rows = short_rows(
+            self._cell,
+            self._technology,
+            self._columns,
+            limit_s=max(0.01, self.left_s),
+            seed=self._drawn_seed(),
+            prices=prices,
+            effort=_SHORT_EFFORT,
+            avoid=self._avoid,
+        )
+        if not ((rows is not None and self._place(rows)) or self._solve(self._model)):
+            return False
+        self._weights = dict.fromkeys(self.joint.nets, _PIECE)
+        self._solve(self._neighbourhood((), self.joint.nets), _EFFORT)
+        self._fewest, self.stale = self.pieces, 0
+        return True
+
+    def _place(self, rows: Rows) -> bool:
+        """Take over rows, their nets in pieces; says whether the model allows them."""
+        model = self._model.clone()
+        for kind, row in self.joint.rows.chosen.items():
+            model.add_bool_and([place[label] for place, label in zip(row, rows[kind], strict=True)])
+        return self._solve(model) is not None
 
     def step(self) -> None:
         """Solve one neighbourhood, and go on from what it gave."""
@@ -163,16 +211,16 @@ class _Search:
         size = round(self._sizes[kind])
         before = self.pieces
         columns, nets = self._freed(kind, size)
-        proved = self._solve(self._neighbourhood(columns, nets), limited=True)
-        if proved:
+        effort = _EFFORT * (1 + self.stale / _SLOWER)
+        if self._solve(self._neighbourhood(columns, nets), effort) == "best":
             most = self._columns if kind.windows else len(self.joint.nets)
             self._sizes[kind] = min(self._sizes[kind] + 0.5, most)
         elif self.pieces >= before:
             self._sizes[kind] = max(self._sizes[kind] - 0.5, 2)
-        if self._fewest is None or self.pieces < self._fewest:
-            self._fewest, self._stale = self.pieces, 0
+        if self.pieces < self._fewest:
+            self._fewest, self.stale = self.pieces, 0
         else:
-            self._stale += 1
+            self.stale += 1
         broken = self._broken()
         for net, weight in self._weights.items():
             self._weights[net] = max(_PIECE, weight + (_DEARER * broken.get(net, 0) or -1))
@@ -220,18 +268,19 @@ class _Search:
             model.add_hint(model.get_int_var_from_proto_index(index), value)
         return model
 
-    def _solve(self, model: Any, *, limited: bool) -> bool | None:
-        """Take over a solution; says whether it was proved to be the best, None without any."""
+    def _solve(self, model: Any, effort: float = math.inf) -> str | None:
+        """Take over a solution; says whether it is ``best``, or just ``some``, None without any."""
         cp = self._cp
-        solver = new_solver(cp, max(0.01, self.left_s), int(self._rng.integers(2**31)), 1)
+        solver = new_solver(cp, max(0.01, self.left_s), self._drawn_seed(), effort)
         # Models are small where most is fixed; looking long at them costs more than it gives.
         solver.parameters.cp_model_probing_level = 0
         solver.parameters.symmetry_level = 0
         solver.parameters.linearization_level = 0
-        if limited:
-            solver.parameters.max_deterministic_time = _EFFORT * (1 + self._stale / _PATIENCE)
         status = solver.solve(model)
         if status not in (cp.OPTIMAL, cp.FEASIBLE):
             return None
         self._values = list(solver.response_proto.solution)
-        return bool(status == cp.OPTIMAL)
+        return "best" if status == cp.OPTIMAL else "some"
+
+    def _drawn_seed(self) -> int:
+        return int(self._rng.integers(2**31))

@@ -34,7 +34,6 @@ def route_exactly(
     limit_s: float = 30.0,
     polish: float = 4.0,
     seed: int = 0,
-    threads: int = 1,
     hint: Mapping[Hashable, bool] | None = None,
 ) -> Routing:
     """Route all nets of a grid, then look for shorter wires.
@@ -46,7 +45,6 @@ def route_exactly(
         polish: Effort for shorter ones, in the solver's own seconds, which do not hang on the load
             of the machine; 0 takes the first.
         seed: Of the solver.
-        threads: Of the solver.
         hint: Wires to begin with, of `edarl.layout.wires.Wires.values`.
 
     Raises:
@@ -96,7 +94,7 @@ def route_exactly(
             "routed",
         )
 
-    solver = new_solver(cp, limit_s, seed, threads)
+    solver = new_solver(cp, limit_s, seed)
     status = solver.solve(model)
     if status == cp.INFEASIBLE:
         return Routing((), "impossible")
@@ -108,6 +106,6 @@ def route_exactly(
     model.clear_hints()
     wires.hint(wires.values(solver))
     model.minimize(wires.cost())
-    solver = new_solver(cp, 10 * polish, seed, threads)
+    solver = new_solver(cp, 10 * polish, seed)
     solver.parameters.max_deterministic_time = polish
     return read(solver) if solver.solve(model) in (cp.OPTIMAL, cp.FEASIBLE) else first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from edarl.errors import ConfigError
@@ -25,10 +26,18 @@ def cp_model(what: str) -> Any:
     return cp_model
 
 
-def new_solver(cp: Any, limit_s: float, seed: int, threads: int) -> Any:
-    """Give a solver with a limit of seconds; one thread repeats its answer exactly."""
+def new_solver(cp: Any, limit_s: float, seed: int, effort: float = math.inf) -> Any:
+    """Give a solver of one thread, which repeats its answer exactly.
+
+    Args:
+        cp: What `cp_model` gave.
+        limit_s: Most seconds; an answer cut off by them need not repeat.
+        seed: Of the solver.
+        effort: Most seconds of the solver's own clock; an answer cut off by them repeats.
+    """
     solver = cp.CpSolver()
     solver.parameters.max_time_in_seconds = limit_s
     solver.parameters.random_seed = seed % 2**31  # it takes no more
-    solver.parameters.num_workers = threads
+    solver.parameters.num_workers = 1
+    solver.parameters.max_deterministic_time = effort
     return solver

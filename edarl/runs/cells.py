@@ -247,7 +247,7 @@ def _reordered(given: _Run, best: CellLayout | None) -> CellLayout | None:
         if not differ_in_order_alone(given.cell, order):
             raise NetlistError(f"{order.name} is not the same in another order")
         widest_cpp = best.placement.width_cpp - 1 if best is not None and best.is_clean else None
-        run = replace(given, cell=order, widest_cpp=widest_cpp, left_open=False)
+        run = replace(given, cell=order, widest_cpp=widest_cpp, left_open=set())
         found = run.best()
         given.tried = run.tried
         bounds.append(run.bound_cpp)
@@ -305,7 +305,7 @@ class _Run:
         bound_cpp: No legal placement is narrower; None where nothing was proved.
         routable_bound_cpp: No narrower placement can be routed; None where nothing was proved.
         tried: Placements that were routed so far.
-        left_open: Whether the question in two metals was left open; of a wider cell it is larger.
+        left_open: Numbers of metals whose question was left open; of a wider cell it is larger.
     """
 
     cell: CellNetlist
@@ -318,7 +318,7 @@ class _Run:
     bound_cpp: int | None = None
     routable_bound_cpp: int | None = None
     tried: int = 0
-    left_open: bool = False
+    left_open: set[int] = field(default_factory=set)
 
     @property
     def elapsed_s(self) -> float:
@@ -429,11 +429,14 @@ class _Run:
         return "routed"
 
     def _joint(self, width_cpp: int, metals: int, avoid: Sequence[Rows]) -> JointResult:
-        """Place and route at once: by one question, in two metals also by neighbourhoods."""
+        """Place and route at once: by one question, in two metals also by neighbourhoods.
+
+        What is left open when two metals are allowed is not asked again about wider cells.
+        """
         columns = width_cpp - self.technology.boundary_columns
         limit_s = max(0.01, min(self.options.route_s, self.left_s))
         asked_s = limit_s if self.options.metals == 1 else _ASKED * limit_s
-        if metals == 1 or not self.left_open:
+        if metals not in self.left_open:
             found = place_and_route(
                 self.cell,
                 self.technology,
@@ -443,10 +446,12 @@ class _Run:
                 seed=self.options.seed,
                 avoid=avoid,
             )
-            if metals == 1 or found.status != "unknown":
+            if self.options.metals == 1 or found.status != "unknown":
                 return found
-            self.left_open = True
+            self.left_open.add(metals)
             limit_s -= asked_s
+        if metals == 1:
+            return JointResult(None, {}, {}, "unknown")
         return search_layout(
             self.cell,
             self.technology,

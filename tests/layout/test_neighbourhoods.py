@@ -1,15 +1,18 @@
 """Large-neighbourhood search: what it finds is placed and routed, and repeats."""
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("ortools", reason="needs the extra `layout`")
 
 from edarl.errors import ConfigError
-from edarl.layout.exact import place_exactly
+from edarl.layout.exact import EMPTY, Rows, place_exactly, short_rows
 from edarl.layout.geometry import draw
 from edarl.layout.grid import grid_of
 from edarl.layout.neighbourhoods import search_layout
 from edarl.layout.netlist import basic_cells, parse_cells
+from edarl.layout.placement import FingerKind, finger_kinds
 from edarl.layout.router import route_exactly
 from edarl.layout.technology import load_technology
 
@@ -74,6 +77,43 @@ def test_pieces_are_told_and_none_is_left_at_the_end() -> None:
     assert result.status == "routed"
     assert told[-1] == 0
     assert all(count > 0 for count in told[:-1])
+
+
+def test_it_begins_anew_with_other_prices_when_pieces_do_not_get_fewer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[dict[str, int]] = []
+
+    def priced(*given: Any, prices: dict[str, int], **more: Any) -> Rows | None:
+        asked.append(prices)
+        return short_rows(*given, prices=prices, **more)
+
+    monkeypatch.setattr("edarl.layout.neighbourhoods.short_rows", priced)
+    monkeypatch.setattr("edarl.layout.neighbourhoods._PATIENCE", 1)
+    assert search_layout(BASIC["XOR2"], ASAP7, 8, limit_s=300).status == "routed"
+    first, second, *_ = asked
+    assert set(first.values()) == {1}
+    assert set(second.values()) == {2, 3, 4}
+
+
+def test_a_placement_has_the_shorter_a_net_the_dearer_it_is() -> None:
+    def span(prices: dict[str, int]) -> int:
+        rows = short_rows(BASIC["XOR2"], ASAP7, 8, limit_s=300, prices=prices)
+        assert rows is not None
+        kinds = finger_kinds(BASIC["XOR2"], ASAP7)
+        columns = [
+            column
+            for row in rows.values()
+            for column, label in enumerate(row)
+            if label != EMPTY and "Y" in nets_of(kinds[(label - 1) // 2])
+        ]
+        return max(columns) - min(columns)
+
+    assert span({"Y": 50}) < span({"Y": 1, "n": 50, "A": 50, "B": 50})
+
+
+def nets_of(kind: FingerKind) -> tuple[str, str, str]:
+    return kind.gate, kind.one, kind.other
 
 
 def test_a_seed_repeats_its_answer() -> None:

@@ -41,7 +41,7 @@ def test_a_cell_is_routed_by_ripup_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found.placement.width_cpp == 5
 
 
-def test_a_question_left_open_gets_less_time_for_a_wider_cell(
+def test_questions_left_open_are_not_asked_again_about_a_wider_cell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[tuple[str, int, float]] = []
@@ -59,7 +59,7 @@ def test_a_question_left_open_gets_less_time_for_a_wider_cell(
     with pytest.raises(NetlistError, match="AOI21 could not be routed: 0 placements were tried"):
         lay_out(BASIC["AOI21"], ASAP7, options)
     first = [("question", 1, 10.0), ("question", 2, 10.0), ("search", 2, 30.0)]
-    assert given == [*first, ("question", 1, 10.0), ("search", 2, 40.0)]
+    assert given == [*first, ("search", 2, 40.0)]
     given.clear()
     with pytest.raises(NetlistError, match="AOI21 could not be routed"):
         lay_out(BASIC["AOI21"], ASAP7, replace(options, metals=1))
