@@ -128,7 +128,7 @@ class _Search:
 
     Attributes:
         joint: The model of placement and wires.
-        stale: Neighbourhoods since pieces last got fewer than since the start.
+        stale: Neighbourhoods since pieces were last fewer than ever since the start.
     """
 
     def __init__(
