@@ -111,8 +111,9 @@ def layout(
     wider: Annotated[int, typer.Option(help="Columns that the cell may get wider.")] = 6,
     start: Start = None,
     route_limit: Annotated[
-        float, typer.Option(help="Most seconds to route one width in one number of metals.")
-    ] = 60.0,
+        float,
+        typer.Option(help="Most seconds to route one width in one number of metals."),
+    ] = 120.0,
     metals: Annotated[
         int, typer.Option(help="Metals for wires: 1; 2: the second where the first does not do.")
     ] = 2,

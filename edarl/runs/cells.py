@@ -76,7 +76,7 @@ class LayoutOptions:
         wider: Columns that it may get wider, >= 0.
         start_cpp: Width to begin with, in columns, with method ``exact``; None begins with the
             least. What is narrower is not tried.
-        route_s: Most seconds per width and number of metals, > 0.
+        route_s: Most seconds per width and number of metals, > 0, and half of all at most.
         limit_s: Most seconds in all, > 0; when they are over, the best found so far is given.
         metals: Layers that wires may use: 1, or 2 where the first does not do.
         policy: Folder of the policy of method ``rl``; None takes the one that comes with edarl.
@@ -96,7 +96,7 @@ class LayoutOptions:
     tries: int = 5
     wider: int = 6
     start_cpp: int | None = None
-    route_s: float = 60.0
+    route_s: float = 120.0
     limit_s: float = 600.0
     metals: int = 2
     policy: Path | None = None
@@ -232,7 +232,8 @@ def lay_out(
     if best is None:
         raise NetlistError(
             f"{cell.name} could not be routed: {run.tried} placements were tried in "
-            f"{run.elapsed_s:.0f} s; allow more with `tries`, `wider` and `metals`, or more time"
+            f"{run.elapsed_s:.0f} s; allow more time with `limit` and `route-limit`, take another "
+            "`seed`, or allow more with `tries`, `wider` and `metals`"
         )
     return best
 
@@ -434,7 +435,7 @@ class _Run:
         What is left open when two metals are allowed is not asked again about wider cells.
         """
         columns = width_cpp - self.technology.boundary_columns
-        limit_s = max(0.01, min(self.options.route_s, self.left_s))
+        limit_s = max(0.01, min(self.options.route_s, self.options.limit_s / 2, self.left_s))
         asked_s = limit_s if self.options.metals == 1 else _ASKED * limit_s
         if metals not in self.left_open:
             found = place_and_route(
