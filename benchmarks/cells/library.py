@@ -24,8 +24,9 @@ from _cells import SUFFIX, chosen_cells, library_widths, sequential_cells, two_m
 from common import arguments, print_table, write_json
 
 from edarl.layout import CellNetlist, Technology, load_technology
-from edarl.layout.exact import place_exactly
+from edarl.layout.exact import columns_bound, place_exactly
 from edarl.layout.picture import svg_text
+from edarl.layout.placement import finger_kinds
 from edarl.layout.series import series_orders
 from edarl.runs.cell_bench import bench_cells
 from edarl.runs.cells import LayoutOptions, lay_out
@@ -34,8 +35,10 @@ SMALL_CPP = 8
 """Cells that the library draws this wide or less are counted apart."""
 QUESTION_S = 120.0
 """Most seconds for placing and routing in one width and number of metals."""
-ORDERS = 200
-"""Of what is in series, at most, that are looked at."""
+ORDERS = 50
+"""Of what is in series, at most, that are looked at for a narrower placement."""
+REORDER_S = 120.0
+"""Most seconds for laying out a cell in all its orders."""
 PICTURES = ("AOI211x1", "DHLx1")
 
 
@@ -126,9 +129,9 @@ def main() -> None:
     worth = [
         cell
         for cell, row in zip(combinational, rows, strict=True)
-        if row.width_cpp is not None and may_be_narrower(cell, row.width_cpp, technology)
+        if row.least_cpp is not None and may_be_narrower(cell, row.least_cpp, technology)
     ]
-    again = laid_out(worth, "reordered", technology, options.limit, options.resume)
+    again = laid_out(worth, "reordered", technology, min(options.limit, REORDER_S), options.resume)
     print("combinational cells that can be placed narrower with another order of what is in series")
     print_widths(again)
     if options.csv is not None:
@@ -159,8 +162,15 @@ def place(cell: CellNetlist, technology: Technology) -> Placed:
 
 def may_be_narrower(cell: CellNetlist, width_cpp: int, technology: Technology) -> bool:
     """Say whether an order of what is in series can be placed in less than a width."""
-    orders = itertools.islice(series_orders(cell), ORDERS)
-    return any(place_exactly(order, technology).bound_cpp < width_cpp for order in orders)
+
+    def narrower(order: CellNetlist) -> bool:
+        columns = columns_bound(finger_kinds(order, technology), technology)
+        return (
+            technology.width_cpp(columns) < width_cpp
+            and place_exactly(order, technology).bound_cpp < width_cpp
+        )
+
+    return any(map(narrower, itertools.islice(series_orders(cell), 1, ORDERS)))
 
 
 def way_of(cell: CellNetlist, limit_s: float, *, reorder: bool = False) -> LayoutOptions:
