@@ -119,7 +119,7 @@ def test_only_a_live_run_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_says_so(tmp_path: Path) -> None:
-    directory = directory_at(tmp_path / "run")
+    directory = directory_at(tmp_path / "run", library="sky130")
     (directory.path / "frame.json").write_text("{}")
     with pytest.raises(CheckpointError):
         Run(directory).execute()
