@@ -335,8 +335,8 @@ def short_rows(
     """
     kinds = finger_kinds(cell, technology)
     nets = {net for item in kinds for net in (item.gate, item.one, item.other)}
-    every = dict.fromkeys(sorted(nets - {cell.supply, cell.ground}), 1)
-    paid = {net: (prices or {}).get(net, price) for net, price in every.items()}
+    given = prices or {}
+    paid = {net: given.get(net, 1) for net in sorted(nets - {cell.supply, cell.ground})}
     rows = _solve(
         kinds, columns, technology, limit_s, seed, prices=paid, effort=effort, avoid=avoid
     )
